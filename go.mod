@@ -1,0 +1,3 @@
+module github.com/compile-cache/compile-cache-action
+
+go 1.26

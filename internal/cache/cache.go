@@ -1,0 +1,94 @@
+// Package cache is the contract of a store of results, input sets and blobs, which every tier keeps.
+//
+// # What a store keeps true
+//
+// A blob is found under the digest of its bytes and under no other; a reader that got a whole blob without an error got
+// those bytes. A result is found under its key, an input set under its compilation digest; both are immutable: a second
+// put of the same name may replace the bytes by another valid value or be dropped. Results, input sets and blobs may
+// disappear at any time, each on its own (trimming); nothing may be half there. What was put by a finished call is
+// visible to every later call of the same process, and soon to others.
+//
+// Three answers are kept apart. Absent is ErrNotFound. There but wrong is a *CorruptError: the store has put the bytes
+// aside (quarantine), so the next call finds nothing. Not reachable is any other error: a fault of the tier, which callers
+// count and report but never treat as a miss without saying so.
+//
+// All methods may be called at any time from many goroutines, and by many processes on the same store.
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
+)
+
+// ErrNotFound is the answer where there is nothing under a name. Stores may wrap it.
+var ErrNotFound = errors.New("not found")
+
+// ErrReadOnly is the answer to a put where nothing may be written. Stores may wrap it.
+var ErrReadOnly = errors.New("read-only")
+
+// CorruptError says that what lay under a name was not what the name promises. The bytes are no longer found there.
+type CorruptError struct {
+	Name  string // what was wrong: "blob 1a2b...", "result 3c4d..."
+	Cause error
+}
+
+func (e *CorruptError) Error() string { return fmt.Sprintf("corrupt %s: %v", e.Name, e.Cause) }
+func (e *CorruptError) Unwrap() error { return e.Cause }
+
+// Store is one tier.
+type Store interface {
+	// Result returns the result stored under key. The caller must not change it.
+	Result(ctx context.Context, key digest.Key) (*compile.Result, error)
+	// PutResult stores a result. Its blobs must have been put before.
+	PutResult(ctx context.Context, key digest.Key, r *compile.Result) error
+
+	// InputSets returns the newest input sets of a compilation digest, at most MaxInputSets, newest first.
+	// No sets at all is an empty slice and no error. The caller must not change them.
+	InputSets(ctx context.Context, compilation digest.Key) ([]*compile.InputSet, error)
+	// AddInputSet adds a set. Adding an equal one again makes it the newest.
+	AddInputSet(ctx context.Context, compilation digest.Key, set *compile.InputSet) error
+
+	// Open returns a blob, positioned at its start, already verified or verified while it is read: a reader that meets
+	// wrong bytes returns a *CorruptError instead of io.EOF.
+	Open(ctx context.Context, d digest.Digest) (io.ReadCloser, error)
+	// Put stores a blob whose bytes open returns; open may be called again after a failure. Bytes that do not match d
+	// are refused with an error and not stored. A blob that is there already is not read.
+	Put(ctx context.Context, d digest.Digest, open func() (io.ReadCloser, error)) error
+}
+
+// MaxInputSets bounds the sets of one compilation digest that a lookup considers.
+const MaxInputSets = 16
+
+// FileOpener is implemented by stores whose blobs lie in local files: the restoring side can then clone or copy them
+// inside the kernel. The file is verified before it is returned, and read-only.
+type FileOpener interface {
+	OpenFile(ctx context.Context, d digest.Digest) (File, error)
+}
+
+// File is an open local blob.
+type File interface {
+	io.ReadCloser
+	Fd() uintptr
+}
+
+// Notes is implemented by stores that keep small mutable records beside the cache: what the last compiles of a unit
+// looked like, so that a miss can be explained. Notes are advice; losing one loses an explanation, never a result.
+type Notes interface {
+	// Note returns the record under name, or ErrNotFound.
+	Note(ctx context.Context, name digest.Key) ([]byte, error)
+	// PutNote replaces the record under name; at most MaxNote bytes.
+	PutNote(ctx context.Context, name digest.Key, b []byte) error
+}
+
+// MaxNote bounds one note, in bytes.
+const MaxNote = 1 << 20
+
+// Closer is implemented by stores with background work; Close drains it within ctx.
+type Closer interface {
+	Close(ctx context.Context) error
+}

@@ -1,0 +1,100 @@
+// Package frontend is the contract of a compiler family: how an invocation becomes a compilation, what its toolchain is,
+// how it is run on a miss, and what it turned out to have read.
+//
+// A front-end knows compilers; it knows neither keys nor stores. It sees the file system only through Files, whose answers
+// are memoised, and runs programs only through Prober, because the daemon never executes what a client chose: the
+// wrapper runs the program in its own environment and sends back what it printed.
+package frontend
+
+import (
+	"context"
+	"time"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
+)
+
+// Frontend is one family of compilers. Its methods may be called from many goroutines.
+type Frontend interface {
+	// Match reports whether a program of this base name (links unresolved) belongs to the family.
+	Match(base string) bool
+
+	// Parse decides what an invocation is: exactly one of the two results is not nil. What it does not understand it
+	// declines; it never guesses.
+	Parse(inv *compile.Invocation, files Files) (*compile.Compilation, *compile.Decline)
+
+	// Toolchain returns what besides arguments and inputs decides the output. It is called for every compilation, so it
+	// answers from memory while everything that its answer rests on is unchanged, and otherwise asks the compiler.
+	// An error that is a *compile.Decline makes the call uncacheable.
+	Toolchain(ctx context.Context, c *compile.Compilation, files Files, ask Prober) (*compile.Toolchain, error)
+
+	// Plan returns how to run the compiler on a miss. scratch is a path prefix for files of its own: the front-end may
+	// append to it; whoever calls removes scratch* afterwards.
+	Plan(c *compile.Compilation, tc *compile.Toolchain, scratch string) Plan
+
+	// Inputs is called after a successful run and returns everything the compiler read or looked for in vain.
+	// An error that is a *compile.Decline says why the result must not be stored.
+	Inputs(ctx context.Context, c *compile.Compilation, tc *compile.Toolchain, run Run, files Files, ask Prober) (*Inputs, error)
+}
+
+// Plan is how a compile is run on a miss.
+type Plan struct {
+	Args    []string // arguments for the compiler, without argv[0]
+	Scratch string   // the prefix given to Plan, for Inputs
+}
+
+// Run is a finished, successful compile.
+type Run struct {
+	Plan   Plan
+	Start  time.Time // of the compile, on the file system's clock: what changed at or after it is suspect
+	Stdout []byte
+	Stderr []byte
+}
+
+// Inputs is what a compile depended on, with absolute paths as the compiler spelled them: joined to the working directory
+// where relative, "." components and doubled slashes removed, ".." and links kept.
+type Inputs struct {
+	Paths   []string // files read; the source first, then in the compiler's order, each once
+	Absent  []compile.AbsentNames
+	Env     []string
+	Once    []int  // indexes into Paths, see compile.InputSet
+	BindAll string // why the outputs depend on all roots, as in compile.Compilation; "" otherwise
+	// Dirs are directories whose identity (device and inode) decided where names were found: search directories.
+	Dirs []string
+}
+
+// Files is the file system with memory. Paths are absolute. Every answer is current: it is checked against the
+// file system (by stat) on each call, so it costs about a microsecond, and reads only what changed.
+type Files interface {
+	// Stat follows links.
+	Stat(path string) (FileInfo, error)
+	// Digest returns the digest of a regular file's content.
+	Digest(path string) (digest.Digest, error)
+	// Read returns a regular file's content and digest, at most limit bytes, else an error.
+	Read(path string, limit int64) ([]byte, digest.Digest, error)
+	// Exists reports whether dir has an entry of this name, of any type, a dangling link included. A missing dir has none.
+	Exists(dir, name string) bool
+	// Names returns the entries of a directory, sorted. A missing directory has none and is no error.
+	Names(dir string) ([]string, error)
+}
+
+// FileInfo is what stat says.
+type FileInfo struct {
+	Dev, Ino     uint64
+	Size         int64
+	Mode         uint32 // as in st_mode, type included
+	Nlink        uint64
+	Mtime, Ctime int64 // nanoseconds since the epoch
+}
+
+// Prober asks a program something. It is run by the wrapper, with the invocation's environment and directory, no input, and
+// the further variables in env.
+type Prober interface {
+	Probe(ctx context.Context, argv []string, env []string) (ProbeResult, error)
+}
+
+// ProbeResult is what a probed program said; Status is 128+n where signal n ended it.
+type ProbeResult struct {
+	Status         int
+	Stdout, Stderr []byte
+}

@@ -1,0 +1,128 @@
+// Package protocol is what ccwrap and the daemon agree on: frames, limits, and the names of places.
+//
+// # Conversation
+//
+// Over a Unix stream socket, little-endian, every frame is
+//
+//	length uint32 (of type and payload) | type uint8 | payload
+//
+// Numbers in payloads are uint32 or uint64, strings and byte slices are a uint32 length and bytes, lists a uint32 count
+// and elements. The wrapper begins; one connection may carry any number of conversations, one after another:
+//
+//	wrapper                        daemon
+//	Request                   ->
+//	                          <-   Replay   a hit: outputs are in place; write this, exit so             (end)
+//	                          <-   Exec     become the compiler, nothing more is wanted                 (end)
+//	                          <-   Probe    run this and tell what it printed
+//	Answer                    ->            (any number of times, also after Ran)
+//	                          <-   Run      run the compiler as a child, perhaps with these arguments
+//	Ran                       ->            how it went
+//	                          <-   Done     all is collected and recorded; exit as the compiler did       (end)
+//	                          <-   Wait     still at work; sent every WaitEvery at least
+//
+// A wrapper that hears nothing for Patience, or anything but this, becomes the plain compiler: no fault on this page is an
+// error of the build. The protocol's version is in the socket's name and in each Request; a daemon that gets another
+// version answers Exec.
+//
+// The package imports the standard library's smallest parts only, because every compile pays for its start.
+package protocol
+
+import "time"
+
+// Version is bumped with every change of frames or of their meaning.
+const Version = 1
+
+// Limits of a conversation.
+const (
+	// MaxFrame bounds one frame. The largest is a Request whose environment and arguments fill what execve allows
+	// (6 MB on Linux), or a Ran with MaxCapture of messages.
+	MaxFrame = 40 << 20
+	// MaxCapture bounds the captured stdout, and stderr, of one compile; beyond it they are only passed through.
+	MaxCapture = 16 << 20
+	// WaitEvery is the longest silence of a daemon that is at work.
+	WaitEvery = 200 * time.Millisecond
+	// Patience is the longest silence that a wrapper bears: ten missed Waits.
+	Patience = 2 * time.Second
+	// MaxList bounds the elements of a list.
+	MaxList = 1 << 20
+)
+
+// FrameType is the second field of a frame.
+type FrameType uint8
+
+// Frames of the wrapper are below 16, of the daemon from 16 on.
+const (
+	TypeRequest FrameType = 1
+	TypeRan     FrameType = 2
+	TypeAnswer  FrameType = 3
+	TypeControl FrameType = 4
+
+	TypeReplay     FrameType = 16
+	TypeExec       FrameType = 17
+	TypeRun        FrameType = 18
+	TypeProbe      FrameType = 19
+	TypeDone       FrameType = 20
+	TypeWait       FrameType = 21
+	TypeControlled FrameType = 22
+)
+
+// Request opens a conversation: the invocation, and where it comes from.
+type Request struct {
+	Version          uint32
+	Program          string   // absolute path of the compiler, as found in PATH
+	Args             []string // without argv[0]
+	Dir              string
+	Env              []string
+	Umask            uint32
+	Columns          uint32 // width of the terminal on stderr, 0 where it is none
+	Namespace        string // of mounts, as NamespaceID says
+	RootDev, RootIno uint64 // of /, so that a chroot is seen
+	DirDev, DirIno   uint64 // of Dir
+}
+
+// Replay answers a hit.
+type Replay struct {
+	Status uint32
+	Stdout []byte
+	Stderr []byte
+}
+
+// Run asks the wrapper to run the compiler as its child.
+type Run struct {
+	Args    []string // arguments in place of the request's; nil: those of the request
+	Capture bool     // copy stdout and stderr for Ran while passing them on; false: the child inherits them
+}
+
+// Ran tells how a Run went.
+type Ran struct {
+	WaitStatus uint32 // as wait4 gives it
+	WallNS     uint64
+	CPUNS      uint64 // user and system time of the child and its waited-for children
+	Captured   bool   // Stdout and Stderr are complete
+	Stdout     []byte
+	Stderr     []byte
+}
+
+// Probe asks the wrapper to run a program with the invocation's environment and Env, without input.
+type Probe struct {
+	Argv []string
+	Env  []string // added to the environment; NAME=value
+}
+
+// Answer is what a probed program did.
+type Answer struct {
+	Status uint32 // exit status, 128+n where signal n ended it, 127 where it could not be started
+	Stdout []byte
+	Stderr []byte
+}
+
+// Control is a command of the CLI to a daemon.
+type Control struct {
+	Verb string // "ping", "stop", "flush", "clear"
+}
+
+// Controlled answers a Control. Body is JSON for people's tools.
+type Controlled struct {
+	OK   bool
+	Body []byte
+}
