@@ -43,6 +43,9 @@ type Compilation struct {
 	// Outputs are all files the compiler may write on success.
 	Outputs []Output
 
+	// Dirs are the search directories that the arguments name. Absolute.
+	Dirs []string
+
 	// BindAll is why outputs depend on all roots though no scan of them may show it ("lto", "define"); "" if they do not.
 	BindAll string
 

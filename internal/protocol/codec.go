@@ -208,8 +208,11 @@ func ParseRun(p []byte) (*Run, error) {
 	r := reader{b: p}
 	given := r.bool()
 	m := &Run{Args: r.list(), Capture: r.bool()}
-	if given && m.Args == nil {
+	switch {
+	case given && m.Args == nil:
 		m.Args = []string{}
+	case !given && m.Args != nil:
+		r.bad = true
 	}
 	return m, r.end()
 }

@@ -55,14 +55,11 @@ func FindPlace(getenv func(string) string, shimInstance string, uid int, namespa
 		p.Dir = tmp + "/compile-cache-" + strconv.Itoa(uid)
 	}
 	p.Run = p.Dir + "/run"
+	if base := getenv("XDG_RUNTIME_DIR"); len(p.Socket()) > maxSocketPath && absolute(base) {
+		p.Run = base + "/compile-cache/" + hash(p.Dir)
+	}
 	if len(p.Socket()) > maxSocketPath {
-		base := getenv("XDG_RUNTIME_DIR")
-		if absolute(base) {
-			base += "/compile-cache"
-		} else {
-			base = "/tmp/compile-cache-" + strconv.Itoa(uid)
-		}
-		p.Run = base + "/" + hash(p.Dir)
+		p.Run = "/tmp/compile-cache-" + strconv.Itoa(uid) + "/" + hash(p.Dir)
 	}
 	return p
 }
@@ -123,4 +120,20 @@ func hash(s string) string {
 		b[i] = digits[h>>(28-4*i)&15]
 	}
 	return string(b[:])
+}
+
+// NamespaceID returns the Namespace of a Place from the text of the link /proc/self/ns/mnt, "mnt:[4026531841]"; "0" where
+// there is no such link.
+func NamespaceID(link string) string {
+	const prefix = "mnt:["
+	n := len(link) - 1
+	if n <= len(prefix) || link[:len(prefix)] != prefix || link[n] != ']' {
+		return "0"
+	}
+	for _, c := range link[len(prefix):n] {
+		if c < '0' || c > '9' {
+			return "0"
+		}
+	}
+	return link[len(prefix):n]
 }

@@ -118,7 +118,7 @@ type Answer struct {
 
 // Control is a command of the CLI to a daemon.
 type Control struct {
-	Verb string // "ping", "stop", "flush", "clear"
+	Verb string // "ping": say who you are; "stop": drain and leave
 }
 
 // Controlled answers a Control. Body is JSON for people's tools.

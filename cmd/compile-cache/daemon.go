@@ -1,0 +1,42 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"github.com/compile-cache/compile-cache-action/internal/config"
+	"github.com/compile-cache/compile-cache-action/internal/daemon"
+)
+
+// daemonCmd is called by ccwrap without --serve: it starts the daemon proper and waits until that one listens.
+type daemonCmd struct {
+	Serve bool `hidden:""`
+}
+
+func (c *daemonCmd) Run(a *app) error {
+	if !c.Serve {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		return daemon.Detach(self, []string{"daemon", "--serve"}, a.env)
+	}
+	setUmask()
+	return daemon.Serve(a.ctx, daemon.Options{
+		Place: a.place, Config: config.Read(a.getenv), Version: Version, Now: time.Now, MadeBy: a.madeBy(),
+		Warm: toolchains(a.getenv("PATH")),
+	}, daemon.TellStarter())
+}
+
+// madeBy says who makes the results of this daemon, for people who look at one later.
+func (a *app) madeBy() string {
+	host, _ := os.Hostname()
+	parts := []string{host}
+	for _, name := range []string{"GITHUB_REPOSITORY", "GITHUB_SHA", "GITHUB_RUN_ID", "GITHUB_JOB"} {
+		if v := a.getenv(name); v != "" {
+			parts = append(parts, v)
+		}
+	}
+	return strings.Join(parts, " ")
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"github.com/compile-cache/compile-cache-action/internal/daemon"
+	"github.com/compile-cache/compile-cache-action/internal/protocol"
+	"github.com/compile-cache/compile-cache-action/internal/report"
+)
+
+type runCmd struct {
+	MaxSize string   `help:"Keep the store below this size, such as 5GiB or 10%." placeholder:"SIZE"`
+	Quiet   bool     `short:"q" help:"Say nothing at the end."`
+	Command []string `arg:"" passthrough:"" help:"The build, after --."`
+}
+
+// Run runs a build with the shims in front of PATH. Whatever we fail at, the build runs.
+func (c *runCmd) Run(a *app) error {
+	command := c.Command
+	if len(command) > 0 && command[0] == "--" {
+		command = command[1:]
+	}
+	if len(command) == 0 {
+		return &usageError{errors.New("run: no command is given")}
+	}
+	if off, _ := protocol.Bool(a.getenv("COMPILE_CACHE_DISABLE")); off {
+		return a.execute(command)
+	}
+	if c.MaxSize != "" {
+		a.setenv("COMPILE_CACHE_MAX_SIZE", c.MaxSize)
+	}
+	run := strconv.FormatInt(a.now().UnixNano(), 36) + "-" + strconv.Itoa(os.Getpid())
+	lease, err := a.prepare()
+	if err != nil {
+		a.ui.warningf("%v; the build runs uncached", err)
+	} else {
+		defer lease.Close()
+		a.setenv("PATH", a.shims()+string(os.PathListSeparator)+a.getenv("PATH"))
+		a.setenv("COMPILE_CACHE_RUN", run)
+	}
+	ended := a.execute(command)
+	if err == nil && !c.Quiet {
+		a.summarize(run)
+	}
+	return ended
+}
+
+// prepare makes the instance ready: programs, shims and a running daemon. The lease keeps the daemon from idling away
+// while the build does other things.
+func (a *app) prepare() (lease *daemon.Client, err error) {
+	if err := a.install(); err != nil {
+		return nil, err
+	}
+	if _, err := a.makeShims(); err != nil {
+		return nil, err
+	}
+	return a.connect()
+}
+
+// connect returns a connection to the daemon, which it starts where there is none.
+func (a *app) connect() (*daemon.Client, error) {
+	if client, err := daemon.Dial(a.place); err == nil {
+		if _, err := client.Ping(); err == nil {
+			return client, nil
+		}
+		client.Close()
+	}
+	if err := daemon.Detach(a.program("compile-cache"), []string{"daemon", "--serve"}, a.env); err != nil {
+		return nil, fmt.Errorf("the daemon did not start: %w", err)
+	}
+	return daemon.Dial(a.place)
+}
+
+// execute runs the command as a child with our own standard streams and returns its status as an exitStatus.
+func (a *app) execute(command []string) error {
+	path, err := lookPath(command[0], a.getenv("PATH"))
+	if err != nil {
+		a.ui.errorf("%s: %v", command[0], err)
+		if errors.Is(err, fs.ErrPermission) {
+			return exitStatus(126)
+		}
+		return exitStatus(127)
+	}
+	cmd := &exec.Cmd{Path: path, Args: command, Env: a.env, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr}
+	// A terminal's signals reach the command as well as us: it decides what becomes of them, and we wait for it. Those sent
+	// to us alone are passed on.
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, forwarded...)
+	defer signal.Stop(signals)
+	if err := cmd.Start(); err != nil {
+		a.ui.errorf("%s: %v", command[0], err)
+		if errors.Is(err, fs.ErrNotExist) {
+			return exitStatus(127)
+		}
+		return exitStatus(126)
+	}
+	done := make(chan struct{})
+	passed := make(chan struct{})
+	go func() {
+		defer close(passed)
+		for {
+			select {
+			case s := <-signals:
+				if s != os.Interrupt && s != syscall.SIGQUIT {
+					_ = cmd.Process.Signal(s)
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	err = cmd.Wait()
+	close(done)
+	<-passed
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &exit):
+		return exitStatus(waitStatus(exit.ProcessState))
+	}
+	a.ui.errorf("%s: %v", command[0], err)
+	return exitStatus(1)
+}
+
+// summarize says in a few lines what the cache did for this build.
+func (a *app) summarize(run string) {
+	s, err := report.Load(a.place.Dir, a.reportOptions(run))
+	if err == nil {
+		err = s.WriteTerminal(a.stderr)
+	}
+	if err != nil {
+		a.ui.warningf("no summary: %v", err)
+	}
+}

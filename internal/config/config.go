@@ -1,0 +1,170 @@
+// Package config reads the settings of DESIGN 15 that count when a daemon starts, each with where its value came from. A
+// flag beats the environment, which beats the default. A value that cannot be read is one warning and the default:
+// settings never fail a build.
+//
+// The settings that come with each invocation (READONLY, RECACHE, KEY_SALT ...) are the engine's.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Source is where a setting's value came from.
+type Source string
+
+// Sources, strongest first.
+const (
+	FromFlag        Source = "flag"
+	FromEnvironment Source = "environment"
+	FromDefault     Source = "default"
+)
+
+// Setting is one value with its source.
+type Setting[T any] struct {
+	Value  T      `json:"value"`
+	Source Source `json:"source"`
+}
+
+// Config is what a daemon is started with.
+type Config struct {
+	MaxSize     Setting[Size]          `json:"max_size"`
+	LogLevel    Setting[slog.Level]    `json:"log"`
+	IdleTimeout Setting[time.Duration] `json:"idle_timeout"`
+	Warnings    []string               `json:"warnings,omitempty"` // one per value that could not be read
+}
+
+// Defaults of DESIGN 15.
+const (
+	DefaultMaxBytes    = 10 << 30
+	DefaultMaxPercent  = 20
+	DefaultIdleTimeout = 10 * time.Minute
+)
+
+// Read returns the configuration of an environment.
+func Read(getenv func(string) string) Config {
+	c := Config{
+		MaxSize:     Setting[Size]{Size{Bytes: DefaultMaxBytes, Percent: DefaultMaxPercent}, FromDefault},
+		LogLevel:    Setting[slog.Level]{slog.LevelInfo, FromDefault},
+		IdleTimeout: Setting[time.Duration]{DefaultIdleTimeout, FromDefault},
+	}
+	set(&c, getenv, "COMPILE_CACHE_MAX_SIZE", &c.MaxSize, ParseSize)
+	set(&c, getenv, "COMPILE_CACHE_LOG", &c.LogLevel, parseLevel)
+	set(&c, getenv, "COMPILE_CACHE_IDLE_TIMEOUT", &c.IdleTimeout, parseTimeout)
+	for _, name := range []string{"COMPILE_CACHE_BUCKET", "COMPILE_CACHE_EDGE", "COMPILE_CACHE_REMOTE", "COMPILE_CACHE_ROOTS", "COMPILE_CACHE_RECHECK", "COMPILE_CACHE_PROFILE"} {
+		if v := getenv(name); v != "" && v != "off" && v != "0" {
+			c.Warnings = append(c.Warnings, fmt.Sprintf("%s is set, but this version has no such feature yet; it is ignored", name))
+		}
+	}
+	for _, name := range []string{"COMPILE_CACHE_DISABLE", "COMPILE_CACHE_READONLY", "COMPILE_CACHE_RECACHE"} {
+		if v := getenv(name); !boolean(v) {
+			c.Warnings = append(c.Warnings, fmt.Sprintf("%s=%q is no boolean (1, true, yes, 0, false, no); it counts as 0", name, v))
+		}
+	}
+	return c
+}
+
+func set[T any](c *Config, getenv func(string) string, name string, to *Setting[T], parse func(string) (T, error)) {
+	text := getenv(name)
+	if text == "" {
+		return
+	}
+	v, err := parse(text)
+	if err != nil {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%s=%q: %v; the default is used", name, text, err))
+		return
+	}
+	*to = Setting[T]{v, FromEnvironment}
+}
+
+func boolean(s string) bool {
+	switch strings.ToLower(s) {
+	case "", "0", "false", "no", "1", "true", "yes":
+		return true
+	}
+	return false
+}
+
+// Size is a limit on a store: bytes, or percent of the file system, the smaller where both are set.
+type Size struct {
+	Bytes   int64 `json:"bytes,omitempty"`
+	Percent int   `json:"percent,omitempty"`
+}
+
+// Limit returns the limit in bytes on a file system of the given size (0 where unknown).
+func (s Size) Limit(fileSystem int64) int64 {
+	limit := s.Bytes
+	if s.Percent > 0 && fileSystem > 0 {
+		if share := fileSystem / 100 * int64(s.Percent); limit == 0 || share < limit {
+			limit = share
+		}
+	}
+	if limit == 0 {
+		limit = DefaultMaxBytes
+	}
+	return limit
+}
+
+// units are the suffixes of a size; K and KB mean 1024 here, as in ccache's and sccache's settings.
+var units = []struct {
+	suffix string
+	factor int64
+}{
+	{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}, {"tib", 1 << 40},
+	{"kb", 1 << 10}, {"mb", 1 << 20}, {"gb", 1 << 30}, {"tb", 1 << 40},
+	{"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {"t", 1 << 40}, {"b", 1}, {"", 1},
+}
+
+// ParseSize reads "5GiB", "500M", "1073741824" or "10%".
+func ParseSize(text string) (Size, error) {
+	s := strings.ToLower(strings.TrimSpace(text))
+	if p, ok := strings.CutSuffix(s, "%"); ok {
+		n, err := strconv.Atoi(strings.TrimSpace(p))
+		if err != nil || n < 1 || n > 100 {
+			return Size{}, fmt.Errorf("want 1%% to 100%%")
+		}
+		return Size{Percent: n}, nil
+	}
+	for _, u := range units {
+		num, ok := strings.CutSuffix(s, u.suffix)
+		if !ok {
+			continue
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(num), 64)
+		if err != nil {
+			break
+		}
+		if v <= 0 || v*float64(u.factor) > 1<<60 {
+			break
+		}
+		return Size{Bytes: int64(v * float64(u.factor))}, nil
+	}
+	return Size{}, fmt.Errorf("want a size such as 5GiB, 500M or 10%%")
+}
+
+func parseLevel(text string) (slog.Level, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(text)); err != nil {
+		return l, fmt.Errorf("want debug, info, warn or error")
+	}
+	return l, nil
+}
+
+func parseTimeout(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		// A bare number means seconds, as for most tools.
+		n, nerr := strconv.Atoi(text)
+		if nerr != nil {
+			return 0, fmt.Errorf("want a duration such as 10m or 30s")
+		}
+		d = time.Duration(n) * time.Second
+	}
+	if d < 0 {
+		return 0, fmt.Errorf("want no negative duration")
+	}
+	return d, nil
+}

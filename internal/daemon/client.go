@@ -1,0 +1,70 @@
+package daemon
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/compile-cache/compile-cache-action/internal/protocol"
+)
+
+// Client is the CLI's connection to a daemon. While it is open the daemon is not idle.
+type Client struct{ nc net.Conn }
+
+// Dial connects to the daemon of a place.
+func Dial(place protocol.Place) (*Client, error) {
+	nc, err := net.DialTimeout("unix", place.Socket(), protocol.Patience)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{nc}, nil
+}
+
+// Close hangs up.
+func (c *Client) Close() error { return c.nc.Close() }
+
+// Ping asks the daemon who it is.
+func (c *Client) Ping() (Status, error) {
+	var st Status
+	body, err := c.ask("ping")
+	if err != nil {
+		return st, err
+	}
+	if err := json.Unmarshal(body, &st); err != nil {
+		return st, fmt.Errorf("the daemon's answer: %w", err)
+	}
+	return st, nil
+}
+
+// Stop asks the daemon to drain and leave.
+func (c *Client) Stop() error {
+	_, err := c.ask("stop")
+	return err
+}
+
+func (c *Client) ask(verb string) ([]byte, error) {
+	if err := c.nc.SetDeadline(time.Now().Add(protocol.Patience)); err != nil {
+		return nil, err
+	}
+	defer c.nc.SetDeadline(time.Time{})
+	if _, err := c.nc.Write(protocol.AppendFrame(nil, &protocol.Control{Verb: verb})); err != nil {
+		return nil, err
+	}
+	t, p, err := protocol.ReadFrame(c.nc, nil)
+	if err != nil {
+		return nil, err
+	}
+	if t != protocol.TypeControlled {
+		return nil, errors.New("no daemon of ours answers at the socket")
+	}
+	m, err := protocol.ParseControlled(p)
+	if err != nil {
+		return nil, err
+	}
+	if !m.OK {
+		return nil, errors.New(string(m.Body))
+	}
+	return m.Body, nil
+}

@@ -1,0 +1,234 @@
+package daemon
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/engine"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/protocol"
+)
+
+// conn is one connection. Its conversations follow one another; conn is the engine's Client in each.
+type conn struct {
+	server *Server
+	nc     net.Conn
+	r      *bufio.Reader
+	frame  []byte // reused for what is read
+
+	mu      sync.Mutex // guards writing, and what follows
+	out     []byte     // reused for what is written
+	working bool       // it is our turn: the other end is waiting
+	idle    bool       // between two conversations
+	waits   *time.Timer
+}
+
+// serve answers conversations until the other end hangs up.
+func (c *conn) serve(ctx context.Context) {
+	defer c.nc.Close()
+	for c.between() {
+		t, p, err := c.read()
+		c.inConversation()
+		if err != nil {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, os.ErrDeadlineExceeded) {
+				c.server.log.Info("connection ended", "error", err)
+			}
+			return
+		}
+		switch t {
+		case protocol.TypeRequest:
+			err = c.request(ctx, p)
+		case protocol.TypeControl:
+			err = c.control(p)
+		default:
+			err = fmt.Errorf("frame %d opens no conversation", t)
+		}
+		if err != nil {
+			c.server.log.Info("conversation ended", "error", err)
+			return
+		}
+	}
+}
+
+// between notes that a conversation has ended; it is false where no other may begin.
+func (c *conn) between() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle = true
+	return !c.server.draining.Load()
+}
+
+func (c *conn) inConversation() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle = false
+}
+
+// hangUpIdle ends the connection if no conversation is under way.
+func (c *conn) hangUpIdle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.idle {
+		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+func (c *conn) read() (protocol.FrameType, []byte, error) {
+	t, p, err := protocol.ReadFrame(c.r, c.frame)
+	if cap(p) > cap(c.frame) && cap(p) <= 1<<20 {
+		c.frame = p // keep what usual requests need, not the largest ever
+	}
+	return t, p, err
+}
+
+// write sends one frame. turn says whose turn it is afterwards.
+func (c *conn) write(m protocol.Message, ours bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.working = ours
+	return c.send(m)
+}
+
+// send writes a frame; mu is held.
+func (c *conn) send(m protocol.Message) error {
+	c.out = protocol.AppendFrame(c.out[:0], m)
+	_, err := c.nc.Write(c.out)
+	if cap(c.out) > 1<<20 {
+		c.out = nil
+	}
+	return err
+}
+
+// begin notes that the other end waits for us, and sends it signs of life from now on.
+func (c *conn) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.working = true
+	if c.waits == nil {
+		c.waits = time.AfterFunc(protocol.WaitEvery, c.wait)
+	} else {
+		c.waits.Reset(protocol.WaitEvery)
+	}
+}
+
+func (c *conn) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.working = false
+	c.waits.Stop()
+}
+
+func (c *conn) wait() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.working && c.send(protocol.Wait{}) != nil {
+		return
+	}
+	c.waits.Reset(protocol.WaitEvery)
+}
+
+// request answers one invocation.
+func (c *conn) request(ctx context.Context, p []byte) error {
+	req, err := protocol.ParseRequest(p)
+	if err != nil {
+		return err
+	}
+	if req.Version != protocol.Version {
+		return c.write(protocol.Exec{}, false)
+	}
+	c.begin()
+	defer c.end()
+	inv := &compile.Invocation{
+		Program: req.Program, Args: req.Args, Dir: req.Dir, Env: req.Env, Umask: req.Umask, Columns: int(req.Columns),
+	}
+	if decline := c.server.foreign(req, inv); decline != nil {
+		c.server.bypass(inv, decline)
+		return c.write(protocol.Exec{}, false)
+	}
+	answer := c.server.engine.Handle(ctx, inv, c)
+	switch {
+	case answer.Replay != nil:
+		r := answer.Replay
+		return c.write(&protocol.Replay{Status: uint32(r.Status), Stdout: r.Stdout, Stderr: r.Stderr}, false)
+	case answer.Exec:
+		return c.write(protocol.Exec{}, false)
+	}
+	return c.write(protocol.Done{}, false)
+}
+
+// Run implements engine.Client.
+func (c *conn) Run(_ context.Context, args []string, capture bool) (engine.Ran, error) {
+	if err := c.write(&protocol.Run{Args: args, Capture: capture}, false); err != nil {
+		return engine.Ran{}, err
+	}
+	t, p, err := c.read()
+	if err != nil {
+		return engine.Ran{}, fmt.Errorf("the wrapper is gone: %w", err)
+	}
+	if t != protocol.TypeRan {
+		return engine.Ran{}, fmt.Errorf("frame %d in place of Ran", t)
+	}
+	c.begin()
+	m, err := protocol.ParseRan(p)
+	if err != nil {
+		return engine.Ran{}, err
+	}
+	ws := syscall.WaitStatus(m.WaitStatus)
+	ran := engine.Ran{
+		Wall: time.Duration(m.WallNS), CPU: time.Duration(m.CPUNS), Captured: m.Captured,
+		Stdout: clone(m.Stdout), Stderr: clone(m.Stderr),
+	}
+	ran.Status = exitStatus(ws)
+	return ran, nil
+}
+
+// Probe implements frontend.Prober.
+func (c *conn) Probe(_ context.Context, argv, env []string) (frontend.ProbeResult, error) {
+	if err := c.write(&protocol.Probe{Argv: argv, Env: env}, false); err != nil {
+		return frontend.ProbeResult{}, err
+	}
+	t, p, err := c.read()
+	if err != nil {
+		return frontend.ProbeResult{}, fmt.Errorf("the wrapper is gone: %w", err)
+	}
+	if t != protocol.TypeAnswer {
+		return frontend.ProbeResult{}, fmt.Errorf("frame %d in place of Answer", t)
+	}
+	c.begin()
+	m, err := protocol.ParseAnswer(p)
+	if err != nil {
+		return frontend.ProbeResult{}, err
+	}
+	return frontend.ProbeResult{Status: int(m.Status), Stdout: clone(m.Stdout), Stderr: clone(m.Stderr)}, nil
+}
+
+// clone copies what lies in the connection's frame.
+func clone(b []byte) []byte { return append([]byte(nil), b...) }
+
+// control answers a command of the CLI.
+func (c *conn) control(p []byte) error {
+	m, err := protocol.ParseControl(p)
+	if err != nil {
+		return err
+	}
+	body, err := c.server.command(m.Verb)
+	answer := &protocol.Controlled{OK: err == nil}
+	if err != nil {
+		answer.Body = []byte(err.Error())
+	} else if body != nil {
+		if answer.Body, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	return c.write(answer, false)
+}

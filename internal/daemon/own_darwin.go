@@ -1,0 +1,38 @@
+package daemon
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// peerUID returns the user at the other end.
+func peerUID(nc net.Conn) (uid int, err error) {
+	err = control(nc, func(fd int) error {
+		cred, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
+		if err == nil {
+			uid = int(cred.Uid)
+		}
+		return err
+	})
+	return uid, err
+}
+
+// Namespace names this process's mount namespace: there is one.
+func Namespace() string { return "0" }
+
+// bootID names this run of the kernel.
+func bootID() string {
+	s, err := unix.Sysctl("kern.bootsessionuuid")
+	if err != nil {
+		return "0"
+	}
+	return s
+}
+
+// closeInherited keeps the descriptors that this process was born with from its children.
+func closeInherited() {
+	for fd := 3; fd < 1024; fd++ {
+		unix.CloseOnExec(fd)
+	}
+}

@@ -1,0 +1,49 @@
+package daemon
+
+import (
+	"net"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// peerUID returns the user at the other end.
+func peerUID(nc net.Conn) (uid int, err error) {
+	err = control(nc, func(fd int) error {
+		cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+		if err == nil {
+			uid = int(cred.Uid)
+		}
+		return err
+	})
+	return uid, err
+}
+
+// Namespace names this process's mount namespace, as ccwrap does.
+func Namespace() string {
+	link, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		return "0"
+	}
+	return strings.Trim(strings.TrimPrefix(link, "mnt:"), "[]")
+}
+
+// bootID names this run of the kernel.
+func bootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "0"
+	}
+	return strings.TrimSpace(string(b))
+}
+
+// closeInherited keeps the descriptors that this process was born with from its children.
+func closeInherited() {
+	if unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC) == nil {
+		return
+	}
+	for fd := 3; fd < 1024; fd++ {
+		unix.CloseOnExec(fd)
+	}
+}

@@ -1,0 +1,135 @@
+//go:build unix
+
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/compile-cache/compile-cache-action/internal/protocol"
+)
+
+// ErrRunning says that another daemon serves the place already.
+var ErrRunning = errors.New("a daemon is running already")
+
+// ownDirectories makes the instance's directories and refuses those that are not ours alone: whoever can write there
+// could answer in our place.
+func ownDirectories(place protocol.Place) error {
+	for _, dir := range []string{place.Dir, place.Run} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("create %s: %w", dir, err)
+		}
+	}
+	fi, err := os.Lstat(place.Run)
+	if err != nil {
+		return err
+	}
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !fi.IsDir() || !ok || int(st.Uid) != os.Getuid() || fi.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s is not a directory of ours alone (owner %d, mode 0700)", place.Run, os.Getuid())
+	}
+	return nil
+}
+
+// takeLock takes the lock that tells that a daemon lives, and claims the place's namespace as the instance's first where
+// there is none. A predecessor that is draining lets go of the lock first.
+func takeLock(place protocol.Place) (*os.File, error) {
+	f, err := os.OpenFile(place.Lock(), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrRunning
+		}
+		return nil, fmt.Errorf("lock %s: %w", place.Lock(), err)
+	}
+	if err := claim(place); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// claim writes the instance's first namespace, where the one written is gone.
+func claim(place protocol.Place) error {
+	boot := bootID()
+	b, err := os.ReadFile(place.Home())
+	if err == nil {
+		namespace, theirBoot, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+		if namespace == place.Namespace && theirBoot == boot {
+			return nil
+		}
+		if theirBoot == boot && locked(place.LockIn(namespace)) {
+			return nil
+		}
+	}
+	temporary := place.Home() + ".new"
+	if err := os.WriteFile(temporary, []byte(place.Namespace+" "+boot+"\n"), 0o600); err != nil {
+		return fmt.Errorf("claim namespace: %w", err)
+	}
+	if err := os.Rename(temporary, place.Home()); err != nil {
+		return fmt.Errorf("claim namespace: %w", err)
+	}
+	return nil
+}
+
+func locked(path string) bool {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// Running reports whether a daemon of this place lives: it holds its lock.
+func Running(place protocol.Place) bool { return locked(place.Lock()) }
+
+// Alive reports whether a process exists.
+func Alive(pid int) bool { return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
+
+func identify(path string) (dev, ino uint64, err error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return 0, 0, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return uint64(st.Dev), st.Ino, nil
+}
+
+// fileSystemSize returns the size of the file system that holds dir or the nearest directory above it that exists.
+func fileSystemSize(dir string) int64 {
+	for {
+		var st unix.Statfs_t
+		err := unix.Statfs(dir, &st)
+		if err == nil {
+			return int64(st.Blocks) * int64(st.Bsize)
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return 0
+		}
+		dir = up
+	}
+}
+
+// control runs f on the descriptor of a connection.
+func control(nc net.Conn, f func(fd int) error) error {
+	raw, err := nc.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	var inner error
+	if err := raw.Control(func(fd uintptr) { inner = f(int(fd)) }); err != nil {
+		return err
+	}
+	return inner
+}

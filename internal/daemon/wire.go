@@ -1,0 +1,174 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/compile-cache/compile-cache-action/internal/cache/disk"
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/config"
+	"github.com/compile-cache/compile-cache-action/internal/engine"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/cc"
+	"github.com/compile-cache/compile-cache-action/internal/key"
+	"github.com/compile-cache/compile-cache-action/internal/protocol"
+	"github.com/compile-cache/compile-cache-action/internal/report"
+)
+
+// Options are what a daemon is started with.
+type Options struct {
+	Place   protocol.Place
+	Config  config.Config
+	Version string
+	Now     func() time.Time
+	MadeBy  string   // who makes results, for people
+	Warm    []string // files of toolchains to hash in the background
+}
+
+// build constructs everything, from the store up.
+func build(o Options, log *slog.Logger) (*Server, error) {
+	scratch := filepath.Join(o.Place.Run, "tmp")
+	if err := os.MkdirAll(scratch, 0o700); err != nil {
+		return nil, fmt.Errorf("create directory for hidden files: %w", err)
+	}
+	fileSystem := fileSystemSize(o.Place.Dir)
+	store, err := disk.Open(disk.Options{
+		Dir: o.Place.Dir, Class: o.Place.Class, MaxBytes: o.Config.MaxSize.Value.Limit(fileSystem), Now: o.Now, Logger: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	spool, err := report.OpenWriter(report.SpoolDir(o.Place.Dir), os.Getpid(), o.Now)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		place: o.Place, version: o.Version, config: o.Config, store: store, spool: spool, log: log, now: o.Now, began: o.Now(),
+		identify: identify, peerUID: peerUID, stop: make(chan struct{}), live: map[*conn]bool{},
+	}
+	if s.rootDev, s.rootIno, err = identify("/"); err != nil {
+		return nil, err
+	}
+	state := key.NewState(o.Now)
+	clock := key.Clock{Path: filepath.Join(scratch, "clock-"+strconv.Itoa(os.Getpid()))}
+	state.Fine = clock.TestTimes()
+	var serial atomic.Uint64
+	s.engine = engine.New(engine.Config{
+		Store: store, Tier: "disk", Frontends: []frontend.Frontend{cc.New()}, State: state, Clock: clock,
+		Scratch: func() string {
+			return filepath.Join(scratch, strconv.Itoa(os.Getpid())+"-"+strconv.FormatUint(serial.Add(1), 10))
+		},
+		Record: func(e *compile.Event) { s.record(e) }, Now: o.Now, Log: log, MadeBy: o.MadeBy,
+	})
+	return s, nil
+}
+
+// Serve is the daemon itself: it returns when the daemon has drained. ready is called once it can be dialled, or is told why
+// it never will be.
+func Serve(ctx context.Context, o Options, ready func(error)) error {
+	place := o.Place
+	if err := ownDirectories(place); err != nil {
+		ready(err)
+		return err
+	}
+	logFile, err := openLog(place.Dir)
+	if err != nil {
+		ready(err)
+		return err
+	}
+	defer logFile.Close()
+	log := slog.New(slog.NewJSONHandler(logFile, &slog.HandlerOptions{Level: o.Config.LogLevel.Value}))
+
+	lock, err := takeLock(place)
+	if err != nil {
+		ready(err)
+		return err
+	}
+	defer lock.Close()
+	s, err := build(o, log)
+	if err != nil {
+		log.Error("start failed", "error", err)
+		ready(err)
+		return err
+	}
+	l, own, err := listen(place)
+	if err != nil {
+		log.Error("listen failed", "error", err)
+		ready(err)
+		return err
+	}
+	log.Info("started", "version", o.Version, "pid", os.Getpid(), "socket", place.Socket(), "class", place.Class)
+	for _, w := range o.Config.Warnings {
+		log.Warn(w)
+	}
+	ready(nil)
+
+	background, cancel := context.WithCancel(ctx)
+	go s.engine.State.Warm(background, o.Warm)
+	go func() { _ = report.Fold(background, report.SpoolDir(place.Dir)) }()
+	err = s.Serve(ctx, l, own)
+	cancel()
+	// From here on the next daemon may start.
+	if own() {
+		_ = os.Remove(place.Socket())
+	}
+	lock.Close()
+	if derr := s.Drain(); err == nil {
+		err = derr
+	}
+	log.Info("stopped", "error", err)
+	return err
+}
+
+// openLog opens the log; one that has grown large makes room for a new one.
+func openLog(dir string) (io.WriteCloser, error) {
+	const maxLog = 10 << 20
+	path := filepath.Join(dir, "log", "daemon.log")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("create log: %w", err)
+	}
+	if fi, err := os.Stat(path); err == nil && fi.Size() > maxLog {
+		_ = os.Rename(path, path+".1")
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	return f, nil
+}
+
+// listen opens the socket under a name of its own and renames it, so that whoever finds it can dial it.
+func listen(place protocol.Place) (l net.Listener, own func() bool, err error) {
+	path := place.Socket()
+	temporary := path + "." + strconv.Itoa(os.Getpid())
+	_ = os.Remove(temporary)
+	ul, err := net.ListenUnix("unix", &net.UnixAddr{Name: temporary, Net: "unix"})
+	if err != nil {
+		return nil, nil, fmt.Errorf("listen: %w", err)
+	}
+	ul.SetUnlinkOnClose(false)
+	if err := os.Chmod(temporary, 0o600); err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		ul.Close()
+		return nil, nil, fmt.Errorf("listen: %w", err)
+	}
+	mine, err := os.Lstat(path)
+	if err != nil {
+		ul.Close()
+		return nil, nil, fmt.Errorf("listen: %w", err)
+	}
+	return ul, func() bool {
+		now, err := os.Lstat(path)
+		return err == nil && os.SameFile(mine, now)
+	}, nil
+}

@@ -1,0 +1,16 @@
+package engine
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/compile-cache/compile-cache-action/internal/cache"
+)
+
+// clone shares the blocks of a stored blob with a new file (btrfs, xfs); false where the file system cannot.
+func clone(to *os.File, from io.Reader) bool {
+	f, ok := from.(cache.File)
+	return ok && unix.IoctlFileClone(int(to.Fd()), int(f.Fd())) == nil
+}

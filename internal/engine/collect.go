@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"syscall"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/key"
+)
+
+// inMemory is up to which size an output is held in memory between hashing and storing; larger ones are read twice.
+const inMemory = 32 << 20
+
+// store turns a finished compile into a result: blobs first, then the result, then the input set, so that nothing is
+// ever found that cannot be given. A *compile.Decline says why it must not be stored.
+func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan frontend.Plan, ran Ran) error {
+	if !ran.Captured {
+		return compile.Refuse(compile.ReasonOutputTooLarge, "messages were not captured whole")
+	}
+	run := frontend.Run{Plan: plan, Start: watch.Start(), Stdout: ran.Stdout, Stderr: ran.Stderr}
+	in, err := c.fe.Inputs(ctx, c.comp, c.tc, run, c.State, c.client)
+	if err != nil {
+		return err
+	}
+	for _, p := range c.set.extraInputs {
+		if !slices.Contains(in.Paths, p) {
+			in.Paths = append(in.Paths, p)
+		}
+	}
+	blobs, bound, err := c.collect(watch)
+	if err != nil {
+		return err
+	}
+	if in.BindAll != "" {
+		bound = c.roots.Names()
+	}
+	bound = union(bound, c.recipe.Bound)
+
+	// The outputs are read: from here on changes no longer matter, so this is the moment to look for earlier ones.
+	if p := flight.shared(); p != "" {
+		return compile.Refuse(compile.ReasonOutputShared, p)
+	}
+	digests, err := watch.Unchanged(in)
+	if err != nil {
+		return err
+	}
+	if err := c.sameToolchain(); err != nil {
+		return err
+	}
+
+	set := key.Spell(in, c.roots, bound)
+	lookup := key.NewLookup(c.State, c.checks, c.recipe, c.roots, c.inv, 1)
+	cur, mismatch := lookup.Check(set)
+	if mismatch != nil || !slices.Equal(cur.Digests, digests) {
+		return compile.Refuse(compile.ReasonInputChanged, "")
+	}
+	result := &compile.Result{
+		Status: ran.Status, Wall: ran.Wall, CPU: ran.CPU, MadeBy: c.MadeBy, MadeTime: c.began.UTC(),
+		Stdout: c.roots.Template(ran.Stdout), Stderr: c.roots.Template(ran.Stderr),
+	}
+	for _, b := range blobs {
+		if err := c.Store.Put(ctx, b.stored.Blob, b.open); err != nil {
+			return err
+		}
+		result.Outputs = append(result.Outputs, b.stored)
+		c.event.BytesStored += b.stored.Blob.Size()
+	}
+	if err := c.Store.PutResult(ctx, cur.Key, result); err != nil {
+		return err
+	}
+	if err := c.Store.AddInputSet(ctx, c.recipe.Key, set); err != nil {
+		return err
+	}
+	c.event.Key = cur.Key.String()
+	c.event.Inputs = len(in.Paths)
+	c.note(ctx, set, cur.Digests)
+	return nil
+}
+
+// sameToolchain checks that no part of the compiler was replaced while it ran.
+func (c *call) sameToolchain() error {
+	id, _, err := key.Identity(c.tc, c.State)
+	if err != nil || id != c.id {
+		return compile.Refuse(compile.ReasonInputChanged, "the compiler")
+	}
+	return nil
+}
+
+// blob is one collected output.
+type blob struct {
+	stored compile.StoredOutput
+	open   func() (io.ReadCloser, error)
+}
+
+// collect reads the outputs that this compile wrote and finds which roots their bytes hold.
+func (c *call) collect(watch *key.Watch) (blobs []blob, bound []string, err error) {
+	for _, o := range c.comp.Outputs {
+		b, found, err := c.collectOne(o, watch)
+		if err != nil {
+			return nil, nil, err
+		}
+		if b == nil {
+			continue
+		}
+		blobs = append(blobs, *b)
+		bound = union(bound, found)
+	}
+	return blobs, bound, nil
+}
+
+// collectOne reads one output; nil where an optional one was not written.
+func (c *call) collectOne(o compile.Output, watch *key.Watch) (*blob, []string, error) {
+	f, err := os.OpenFile(o.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if os.IsNotExist(err) && o.Optional {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, compile.Refuse(compile.ReasonOutputFile, err.Error())
+	}
+	defer f.Close()
+	before, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if !before.Mode().IsRegular() {
+		return nil, nil, compile.Refuse(compile.ReasonOutputFile, o.Path+" is not a regular file")
+	}
+	if before.ModTime().Before(watch.Start()) {
+		if o.Optional {
+			return nil, nil, nil
+		}
+		return nil, nil, compile.Refuse(compile.ReasonOutputFile, o.Path+" was not written by the compiler")
+	}
+	scan := c.roots.NewScanner()
+	hash := digest.NewHasher()
+	var content bytes.Buffer
+	sinks := []io.Writer{hash, scan}
+	if o.Text {
+		sinks = nil
+	}
+	if o.Text || before.Size() <= inMemory {
+		content.Grow(int(min(before.Size(), inMemory)) + bytes.MinRead)
+		sinks = append(sinks, &content)
+	}
+	n, err := io.Copy(io.MultiWriter(sinks...), f)
+	if err != nil {
+		return nil, nil, err
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return nil, nil, err
+	}
+	if n != before.Size() || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		return nil, nil, compile.Refuse(compile.ReasonOutputShared, o.Path)
+	}
+	if n == 0 && !o.Optional && !o.Text {
+		return nil, nil, compile.Refuse(compile.ReasonOutputFile, o.Path+" is empty")
+	}
+	b := &blob{stored: compile.StoredOutput{Role: o.Role, Mode: 0o666, Text: o.Text}}
+	if before.Mode()&0o111 != 0 {
+		b.stored.Mode = 0o777
+	}
+	switch {
+	case o.Text:
+		text := c.roots.Template(content.Bytes())
+		b.stored.Blob = digest.Of(text)
+		b.open = opener(text)
+	case content.Len() == int(n):
+		b.stored.Blob = hash.Digest()
+		b.open = opener(content.Bytes())
+	default:
+		b.stored.Blob = hash.Digest()
+		b.open = func() (io.ReadCloser, error) { return os.Open(o.Path) }
+	}
+	if o.Text {
+		return b, nil, nil
+	}
+	return b, scan.Found(), nil
+}
+
+func opener(b []byte) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+}
+
+// removeScratch removes the files that a front-end put under its prefix.
+func removeScratch(prefix string) {
+	left, err := filepath.Glob(prefix + ".*")
+	if err != nil {
+		return
+	}
+	for _, p := range left {
+		_ = os.Remove(p)
+	}
+}
+
+func union(a, b []string) []string {
+	out := append(append([]string(nil), a...), b...)
+	sort.Strings(out)
+	return slices.Compact(out)
+}
+
+// permissions returns what a plain compiler gives a new file.
+func permissions(mode, umask uint32) os.FileMode { return os.FileMode(mode &^ umask & 0o777) }

@@ -1,0 +1,81 @@
+// Package engine is the data path: an invocation comes in, a hit, a run or a refusal comes out, and what a run produced is
+// put into the cache. handle.go reads from top to bottom as DESIGN draws it; the other files are its stages.
+//
+// # What it keeps true
+//
+// The build gets what the plain compiler would give it: on a hit the same bytes, modes, messages and status, on
+// anything else the compiler itself. A result is stored only when the compiler succeeded, all its outputs are its own,
+// and nothing it read changed while it ran. Every call ends in exactly one event.
+//
+// Handle may be called from any number of goroutines. The engine runs no program: the Client does.
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/compile-cache/compile-cache-action/internal/cache"
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/key"
+)
+
+// Config is what an engine is made of. Fields without a remark must be set.
+type Config struct {
+	Store     cache.Store
+	Tier      string // name of the tier that Store is, for events
+	Frontends []frontend.Frontend
+	State     *key.State
+	Clock     key.Clock
+	Scratch   func() string // returns a fresh path prefix for a compile's hidden files
+	Record    func(*compile.Event)
+	Now       func() time.Time
+	Log       *slog.Logger
+	MadeBy    string   // who makes results, for people
+	Env       []string // names of variables that hold settings; see settings.go
+}
+
+// Engine answers invocations.
+type Engine struct {
+	Config
+	checks   *key.Checks
+	inFlight inFlight
+	memory   chan struct{} // slots for compiles whose outputs are being collected
+}
+
+// collectors bounds how many compiles are collected at once, and with it the memory that their outputs take.
+const collectors = 8
+
+// New returns an engine.
+func New(c Config) *Engine {
+	return &Engine{Config: c, checks: key.NewChecks(), memory: make(chan struct{}, collectors)}
+}
+
+// Client is the wrapper at the other end: it runs what has to be run, in its own environment.
+type Client interface {
+	frontend.Prober
+	// Run runs the compiler with these arguments (nil: its own) as the wrapper's child; with capture its messages are
+	// copied while they are passed on. An error says that the wrapper is gone.
+	Run(ctx context.Context, args []string, capture bool) (Ran, error)
+}
+
+// Ran is how a compiler ran.
+type Ran struct {
+	Status         int // exit status, 128+n where signal n ended it
+	Wall, CPU      time.Duration
+	Captured       bool // Stdout and Stderr are complete
+	Stdout, Stderr []byte
+}
+
+// Answer is what the wrapper does next. The zero Answer says that all is done: it exits as its child did.
+type Answer struct {
+	Replay *Replay // exit so
+	Exec   bool    // become the compiler
+}
+
+// Replay is what the compiler said when it made a result.
+type Replay struct {
+	Status         int
+	Stdout, Stderr []byte
+}

@@ -1,0 +1,262 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/cache"
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/key"
+)
+
+// A note remembers the last compiles of a unit (one source, one output), so that a miss can be explained: input sets hold
+// no contents and recipes are stored as digests, so what differs could not be told from them alone.
+type note struct {
+	Compiles []noted `json:"compiles"` // newest first
+}
+
+// noted is one compile.
+type noted struct {
+	Compilation string   `json:"compilation"`
+	Set         string   `json:"set"`
+	Recipe      string   `json:"recipe"`
+	Tools       []string `json:"tools"`
+	Inputs      []byte   `json:"inputs"` // eight bytes of each input's digest, in the set's order
+}
+
+// notedCompiles is how many compiles of a unit are remembered: the two sides of a switched branch, and one more.
+const notedCompiles = 3
+
+// maxCauses bounds what one event tells.
+const maxCauses = 10
+
+const shortDigest = 8
+
+func (c *call) unit() digest.Key {
+	return digest.KeyOf([]byte("unit\n" + c.roots.SpellPath(c.comp.Source) + "\n" + c.roots.SpellPath(c.comp.Outputs[0].Path)))
+}
+
+func (c *call) readNote(ctx context.Context) (note, bool) {
+	var n note
+	notes, ok := c.Store.(cache.Notes)
+	if !ok {
+		return n, false
+	}
+	b, err := notes.Note(ctx, c.unit())
+	if err != nil {
+		if !errors.Is(err, cache.ErrNotFound) {
+			c.Log.Info("read note", "source", c.comp.Source, "error", err)
+		}
+		return n, false
+	}
+	return n, json.Unmarshal(b, &n) == nil
+}
+
+// note remembers a stored compile for later explanations.
+func (c *call) note(ctx context.Context, set *compile.InputSet, digests []digest.Digest) {
+	notes, ok := c.Store.(cache.Notes)
+	if !ok || c.comp.PerSource {
+		return // nobody asks why a conftest.c was compiled
+	}
+	id, err := key.SetID(set)
+	if err != nil {
+		return
+	}
+	n := noted{Compilation: c.recipe.Key.String(), Set: id.String(), Recipe: string(c.recipe.Text), Tools: c.tools}
+	for _, d := range digests {
+		sum := d.Sum()
+		n.Inputs = append(n.Inputs, sum[:shortDigest]...)
+	}
+	old, _ := c.readNote(ctx)
+	all := note{Compiles: []noted{n}}
+	for _, o := range old.Compiles {
+		if (o.Compilation != n.Compilation || o.Set != n.Set) && len(all.Compiles) < notedCompiles {
+			all.Compiles = append(all.Compiles, o)
+		}
+	}
+	b, err := json.Marshal(all)
+	if err == nil && len(b) <= cache.MaxNote {
+		err = notes.PutNote(ctx, c.unit(), b)
+	}
+	if err != nil {
+		c.Log.Info("write note", "source", c.comp.Source, "error", err)
+	}
+}
+
+// explain finds what differs from the nearest earlier compile of the unit and puts it into the event.
+func (c *call) explain(ctx context.Context) {
+	if c.event.Reason != compile.ReasonNew || c.comp.PerSource {
+		return
+	}
+	n, ok := c.readNote(ctx)
+	if !ok || len(n.Compiles) == 0 {
+		return
+	}
+	var nearest []compile.Cause
+	for i, o := range n.Compiles {
+		causes := c.differences(ctx, o)
+		if i == 0 || len(causes) < len(nearest) {
+			nearest = causes
+		}
+	}
+	if len(nearest) == 0 {
+		c.event.Reason = compile.ReasonEvicted
+		return
+	}
+	c.event.Reason = compile.ReasonChanged
+	c.event.Detail = nearest[0].Kind + " " + nearest[0].Name
+	c.event.Causes = nearest[:min(len(nearest), maxCauses)]
+}
+
+// differences lists what differs between an earlier compile and this one: recipe first, then inputs.
+func (c *call) differences(ctx context.Context, o noted) []compile.Cause {
+	causes := diffRecipes(o.Recipe, string(c.recipe.Text), o.Tools, c.tools)
+	compilation, err := digest.ParseKey(o.Compilation)
+	if err != nil {
+		return causes
+	}
+	sets := c.sets
+	if compilation != c.recipe.Key {
+		if sets, err = c.Store.InputSets(ctx, compilation); err != nil {
+			return causes
+		}
+	}
+	for _, set := range sets {
+		if id, err := key.SetID(set); err == nil && id.String() == o.Set {
+			return append(causes, c.diffInputs(set, o.Inputs)...)
+		}
+	}
+	return causes
+}
+
+func (c *call) diffInputs(set *compile.InputSet, short []byte) []compile.Cause {
+	var causes []compile.Cause
+	add := func(kind, name string) { causes = append(causes, compile.Cause{Kind: kind, Name: name}) }
+	for i, spelled := range set.Paths {
+		p, ok := c.roots.ExpandPath(spelled)
+		if !ok || len(short) < (i+1)*shortDigest {
+			continue
+		}
+		kind := "header"
+		if p == c.comp.Source {
+			kind = "source"
+		}
+		d, err := c.State.Digest(p)
+		if err != nil {
+			add(kind+"-removed", p)
+			continue
+		}
+		if sum := d.Sum(); string(sum[:shortDigest]) != string(short[i*shortDigest:(i+1)*shortDigest]) {
+			add(kind, p)
+		}
+	}
+	lookup := key.NewLookup(c.State, c.checks, c.recipe, c.roots, c.inv, 1)
+	if _, m := lookup.Check(set); m != nil && m.Present != "" {
+		add("header-appeared", m.Present)
+	}
+	for _, name := range set.Bound {
+		if len(causes) == 0 {
+			add("directory", name)
+		}
+	}
+	return causes
+}
+
+// diffRecipes compares two recipes line by line: labels say what a line is.
+func diffRecipes(was, now string, wasTools, nowTools []string) []compile.Cause {
+	var causes []compile.Cause
+	gone, come := missingLines(was, now), missingLines(now, was)
+	for _, line := range gone {
+		label, value, _ := strings.Cut(line, " ")
+		other := takePartner(&come, label, value)
+		causes = append(causes, lineCause(label, value, other, wasTools, nowTools)...)
+	}
+	for _, line := range come {
+		label, value, _ := strings.Cut(line, " ")
+		causes = append(causes, lineCause(label, "", value, wasTools, nowTools)...)
+	}
+	return causes
+}
+
+// missingLines returns the lines of a that b has not, each as often as it is missing.
+func missingLines(a, b string) []string {
+	have := map[string]int{}
+	for line := range strings.Lines(b) {
+		have[line]++
+	}
+	var out []string
+	for line := range strings.Lines(a) {
+		if have[line]--; have[line] < 0 {
+			out = append(out, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	return out
+}
+
+// takePartner removes from lines the one that replaces the line with this label and value, and returns its value: for
+// arguments and variables the one of equal name, for other labels any.
+func takePartner(lines *[]string, label, value string) string {
+	for i, line := range *lines {
+		l, v, _ := strings.Cut(line, " ")
+		if l != label {
+			continue
+		}
+		if (label == "argument" || label == "variable") && nameOf(v) != nameOf(value) {
+			continue
+		}
+		*lines = append(append([]string(nil), (*lines)[:i]...), (*lines)[i+1:]...)
+		return v
+	}
+	return ""
+}
+
+// nameOf returns what names an argument or variable: all before its value.
+func nameOf(s string) string {
+	name, _, found := strings.Cut(s, "=")
+	if !found && strings.HasPrefix(s, "-O") {
+		return "-O"
+	}
+	return name
+}
+
+func lineCause(label, was, now string, wasTools, nowTools []string) []compile.Cause {
+	cause := compile.Cause{Was: was, Now: now}
+	switch label {
+	case "argument":
+		cause.Kind, cause.Name = "flag", now
+		if now == "" {
+			cause.Name = was
+		}
+	case "variable":
+		cause.Kind = "variable"
+		cause.Name = nameOf(was + now)
+		_, cause.Was, _ = strings.Cut(was, "=")
+		_, cause.Now, _ = strings.Cut(now, "=")
+	case "compiler":
+		return toolCauses(wasTools, nowTools)
+	case "program":
+		cause.Kind, cause.Name = "compiler", now
+	case "directory", "source":
+		cause.Kind, cause.Name = "directory", now
+	default:
+		cause.Kind, cause.Name = "other", label
+	}
+	return []compile.Cause{cause}
+}
+
+// toolCauses names the files of the toolchain that differ.
+func toolCauses(was, now []string) []compile.Cause {
+	before := strings.Join(was, "\n") + "\n"
+	var causes []compile.Cause
+	for _, line := range missingLines(strings.Join(now, "\n")+"\n", before) {
+		i := strings.LastIndexByte(line, ' ')
+		causes = append(causes, compile.Cause{Kind: "compiler", Name: line[:max(i, 0)]})
+	}
+	if len(causes) == 0 {
+		causes = append(causes, compile.Cause{Kind: "compiler", Name: "toolchain"})
+	}
+	return causes
+}

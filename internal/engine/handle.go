@@ -1,0 +1,271 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/compile-cache/compile-cache-action/internal/cache"
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/key"
+)
+
+// call is one invocation on its way.
+type call struct {
+	*Engine
+	inv    *compile.Invocation
+	client Client
+	event  *compile.Event
+	began  time.Time
+	set    settings
+
+	fe     frontend.Frontend
+	comp   *compile.Compilation
+	tc     *compile.Toolchain
+	tools  []string // role and digest of the toolchain's files
+	id     digest.Key
+	roots  key.Roots
+	recipe key.Recipe
+	sets   []*compile.InputSet
+}
+
+// Handle answers one invocation and records it. It never fails: what cannot be cached is run.
+func (e *Engine) Handle(ctx context.Context, inv *compile.Invocation, client Client) Answer {
+	c := &call{Engine: e, inv: inv, client: client, began: e.Now(), set: readSettings(inv)}
+	c.event = &compile.Event{Time: c.began.UTC(), Run: c.set.run, Compiler: "other", Program: inv.Program, Dir: inv.Dir}
+	answer := c.handle(ctx)
+	c.event.WallMS = ms(c.Now().Sub(c.began))
+	e.Record(c.event)
+	return answer
+}
+
+func (c *call) handle(ctx context.Context) Answer {
+	if err := c.parse(); err != nil {
+		return c.decline(ctx, err)
+	}
+	if err := c.identify(ctx); err != nil {
+		return c.decline(ctx, err)
+	}
+	found := c.lookup(ctx)
+	c.event.LookupMS = ms(c.Now().Sub(c.began))
+	if found.result != nil {
+		flight := c.inFlight.enter(c.State, c.comp.Outputs)
+		replay, err := c.restore(ctx, found.result)
+		flight.leave()
+		if err == nil {
+			return c.hit(found, replay)
+		}
+		found.reason = restoreReason(err)
+		c.Log.Warn("restore failed; compiling", "source", c.comp.Source, "key", found.key.Short(), "error", err)
+	}
+	return c.miss(ctx, found)
+}
+
+// parse asks the front-end what the invocation is.
+func (c *call) parse() error {
+	base := filepath.Base(c.inv.Program)
+	for _, fe := range c.Frontends {
+		if fe.Match(base) {
+			c.fe = fe
+			break
+		}
+	}
+	if c.fe == nil {
+		return compile.Refuse(compile.ReasonCompiler, base+" is no compiler known here")
+	}
+	comp, decline := c.fe.Parse(c.inv, c.State)
+	if decline != nil {
+		return decline
+	}
+	c.comp = comp
+	comp.Inputs = append(comp.Inputs, c.set.extraInputs...)
+	c.event.Compiler = comp.Kind
+	c.event.Source = comp.Source
+	c.event.Output = comp.Outputs[0].Path
+	return nil
+}
+
+// identify finds the toolchain and writes the recipe.
+func (c *call) identify(ctx context.Context) error {
+	tc, err := c.fe.Toolchain(ctx, c.comp, c.State, c.client)
+	if err != nil {
+		return err
+	}
+	c.tc = tc
+	c.event.Compiler = tc.Kind
+	if c.id, c.tools, err = key.Identity(tc, c.State); err != nil {
+		return compile.Refuse(compile.ReasonCompiler, err.Error())
+	}
+	c.roots = key.FindRoots(c.inv, c.State.Exists)
+	var source digest.Digest
+	if c.comp.PerSource {
+		if source, err = c.State.Digest(c.comp.Source); err != nil {
+			return compile.Refuse(compile.ReasonInput, err.Error())
+		}
+	}
+	c.recipe = key.Write(c.comp, tc, c.id, source, c.roots, key.Settings{Salt: c.set.salt, Env: c.set.keyEnv})
+	c.event.Compilation = c.recipe.Key.String()
+	return nil
+}
+
+// finding is what a lookup found: a result, or why there is none.
+type finding struct {
+	result *compile.Result
+	key    digest.Key
+	set    *compile.InputSet
+	inputs int
+	reason compile.ReasonID
+	detail string
+}
+
+// lookup checks the input sets of the compilation against the files as they are, newest first. The first set whose state
+// has a result is the hit.
+func (c *call) lookup(ctx context.Context) finding {
+	f := finding{reason: compile.ReasonNew}
+	if c.set.recache {
+		f.reason = compile.ReasonRecache
+		return f
+	}
+	sets, err := c.Store.InputSets(ctx, c.recipe.Key)
+	if err != nil {
+		f.reason, f.detail = storeReason(err)
+		c.Log.Warn("read input sets", "compilation", c.recipe.Key.Short(), "error", err)
+		return f
+	}
+	c.sets = sets
+	l := key.NewLookup(c.State, c.checks, c.recipe, c.roots, c.inv, len(sets))
+	for _, set := range sets {
+		cur, mismatch := l.Check(set)
+		if mismatch != nil {
+			continue
+		}
+		r, err := c.Store.Result(ctx, cur.Key)
+		if err == nil {
+			return finding{result: r, key: cur.Key, set: set, inputs: len(set.Paths)}
+		}
+		if !errors.Is(err, cache.ErrNotFound) {
+			f.reason, f.detail = storeReason(err)
+			c.Log.Warn("read result", "key", cur.Key.Short(), "error", err)
+		}
+	}
+	return f
+}
+
+func (c *call) hit(f finding, replay *Replay) Answer {
+	c.event.Outcome = compile.Hit
+	c.event.Tier = c.Tier
+	c.event.Key = f.key.String()
+	c.event.Status = replay.Status
+	c.event.Inputs = f.inputs
+	c.event.CompileMS = ms(f.result.Wall)
+	c.event.CompileCPUMS = ms(f.result.CPU)
+	return Answer{Replay: replay}
+}
+
+// miss has the compiler run and stores what it made.
+func (c *call) miss(ctx context.Context, f finding) Answer {
+	c.event.Outcome, c.event.Reason, c.event.Detail = compile.Miss, f.reason, f.detail
+	flight := c.inFlight.enter(c.State, c.comp.Outputs)
+	defer flight.leave()
+	if c.set.readOnly {
+		c.explain(ctx)
+		c.event.NotStored = "read-only"
+		return c.run(ctx, nil, false)
+	}
+	watch, err := c.State.NewWatch(c.Clock, c.comp)
+	if err != nil {
+		c.event.NotStored = err.Error()
+		return c.run(ctx, nil, false)
+	}
+	scratch := c.Scratch()
+	defer removeScratch(scratch)
+	plan := c.fe.Plan(c.comp, c.tc, scratch)
+
+	// What differs from earlier compiles is worked out while the compiler runs.
+	explained := make(chan struct{})
+	go func() { defer close(explained); c.explain(ctx) }()
+	ran, err := c.client.Run(ctx, plan.Args, true)
+	<-explained
+	if !c.ran(ran, err) {
+		return Answer{}
+	}
+	began := c.Now()
+	c.memory <- struct{}{}
+	err = c.store(ctx, watch, flight, plan, ran)
+	<-c.memory
+	c.event.StoreMS = ms(c.Now().Sub(began))
+	var decline *compile.Decline
+	switch {
+	case errors.As(err, &decline):
+		c.event.Outcome, c.event.Reason, c.event.Detail = decline.Outcome, decline.Reason, decline.Detail
+		c.event.Causes = nil
+	case err != nil:
+		c.event.NotStored = err.Error()
+		c.Log.Warn("store result", "source", c.comp.Source, "error", err)
+	}
+	return Answer{}
+}
+
+// decline runs what cannot be cached: a compile as a child, to know what it cost; anything else by exec.
+func (c *call) decline(ctx context.Context, why error) Answer {
+	var d *compile.Decline
+	if !errors.As(why, &d) {
+		d = &compile.Decline{Outcome: compile.Bypassed, Reason: compile.ReasonFault, Detail: why.Error()}
+		c.Log.Warn("bypassed", "program", c.inv.Program, "error", why)
+	}
+	c.event.Outcome, c.event.Reason, c.event.Detail = d.Outcome, d.Reason, d.Detail
+	if d.Outcome != compile.Uncacheable {
+		return Answer{Exec: true}
+	}
+	return c.run(ctx, nil, false)
+}
+
+// run has the compiler run with nothing stored.
+func (c *call) run(ctx context.Context, args []string, capture bool) Answer {
+	ran, err := c.client.Run(ctx, args, capture)
+	c.ran(ran, err)
+	return Answer{}
+}
+
+// ran records how the compiler went and reports whether it succeeded.
+func (c *call) ran(ran Ran, err error) bool {
+	if err != nil {
+		// The wrapper was killed, and its compiler is on its own.
+		c.event.Outcome, c.event.Reason, c.event.Detail, c.event.Causes = compile.Bypassed, compile.ReasonFault, err.Error(), nil
+		return false
+	}
+	c.event.Status = ran.Status
+	c.event.CompileMS = ms(ran.Wall)
+	c.event.CompileCPUMS = ms(ran.CPU)
+	if ran.Status != 0 {
+		c.event.Outcome, c.event.Reason, c.event.Detail, c.event.Causes = compile.Failed, "", "", nil
+		return false
+	}
+	return true
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// storeReason tells a tier's fault from wrong bytes.
+func storeReason(err error) (compile.ReasonID, string) {
+	var corrupt *cache.CorruptError
+	if errors.As(err, &corrupt) {
+		return compile.ReasonCorrupt, corrupt.Name
+	}
+	return compile.ReasonStorage, err.Error()
+}
+
+// restoreReason tells why a known result could not be used.
+func restoreReason(err error) compile.ReasonID {
+	var corrupt *cache.CorruptError
+	switch {
+	case errors.As(err, &corrupt):
+		return compile.ReasonCorrupt
+	case errors.Is(err, cache.ErrNotFound):
+		return compile.ReasonEvicted
+	}
+	return compile.ReasonNoOutput
+}

@@ -1,0 +1,235 @@
+package cc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+)
+
+const (
+	maxInputs = 20_000
+	maxSource = 64 << 20 // bytes of one source file
+)
+
+// input is a file that the compiler read.
+type input struct {
+	path     string // absolute
+	digest   digest.Digest
+	facts    *facts // nil for what is no source text
+	absolute bool   // spelled so by the compiler
+}
+
+// gathering is one call of Inputs.
+type gathering struct {
+	f     *Frontend
+	c     *compile.Compilation
+	d     *detail
+	chain *chain
+	run   frontend.Run
+	files frontend.Files
+
+	inputs []input
+	byPath map[string]int
+	union  facts // of all inputs
+}
+
+// Inputs implements frontend.Frontend.
+func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compile.Toolchain, run frontend.Run, files frontend.Files, ask frontend.Prober) (*frontend.Inputs, error) {
+	g := &gathering{
+		f: f, c: c, d: c.Detail.(*detail), chain: tc.Detail.(*chain), run: run, files: files,
+		byPath: make(map[string]int),
+	}
+	spelled, err := f.prerequisites(ctx, c, run, files, ask)
+	if err != nil {
+		return nil, err
+	}
+	if len(spelled) > maxInputs {
+		return nil, compile.Refuse(compile.ReasonInput, fmt.Sprintf("%d files are read", len(spelled)))
+	}
+	g.add(c.Source, strings.HasPrefix(g.d.sourceArg, "/"))
+	for _, path := range spelled {
+		g.add(absolute(c.Dir, path), strings.HasPrefix(path, "/"))
+	}
+	if err := g.scanInputs(); err != nil {
+		return nil, err
+	}
+	sources := len(g.inputs)
+	listed, known := assembled(run, tc, files)
+	if !known && g.union.asm && g.union.asmFiles {
+		return nil, compile.Refuse(compile.ReasonDirective, ".incbin or .include in assembler text")
+	}
+	for _, path := range listed {
+		path = absolute(c.Dir, path)
+		if _, gone := firstMissing(files, path); !gone {
+			g.add(path, true)
+		} else if g.union.asmFiles && !isTemporary(path) {
+			return nil, compile.Refuse(compile.ReasonInputChanged, path)
+		}
+	}
+	for _, path := range c.Inputs {
+		g.add(path, false)
+	}
+	if err := g.refuseByContent(); err != nil {
+		return nil, err
+	}
+	s := newSearch(g, sources)
+	if err := s.quoted(run.Stderr); err != nil {
+		return nil, err
+	}
+	if err := s.includes(sources); err != nil {
+		return nil, err
+	}
+	in := &frontend.Inputs{Absent: s.absent.groups(), BindAll: g.bindAll(sources), Dirs: s.dirs}
+	for i, input := range g.inputs {
+		in.Paths = append(in.Paths, input.path)
+		if input.facts != nil && input.facts.once || s.once[i] {
+			in.Once = append(in.Once, i)
+		}
+	}
+	return in, nil
+}
+
+// add adds a file once.
+func (g *gathering) add(path string, absolute bool) {
+	if i, ok := g.byPath[path]; ok {
+		g.inputs[i].absolute = g.inputs[i].absolute || absolute
+		return
+	}
+	g.byPath[path] = len(g.inputs)
+	g.inputs = append(g.inputs, input{path: path, absolute: absolute})
+}
+
+// facts returns what a source file says.
+func (g *gathering) facts(path string) (*facts, digest.Digest, error) {
+	d, err := g.files.Digest(path)
+	if err != nil {
+		return nil, d, err
+	}
+	if known, ok := g.f.scans.get(d); ok {
+		return known, d, nil
+	}
+	text, d, err := g.files.Read(path, maxSource)
+	if err != nil {
+		return nil, d, err
+	}
+	said := scan(text)
+	g.f.scans.put(d, said)
+	return said, d, nil
+}
+
+// scanInputs reads all inputs, all of them sources so far but for what #embed names.
+func (g *gathering) scanInputs() error {
+	embedded, included := map[string]bool{}, map[string]bool{}
+	for i := range g.inputs {
+		said, d, err := g.facts(g.inputs[i].path)
+		if err != nil {
+			return compile.Refuse(compile.ReasonInput, err.Error())
+		}
+		g.inputs[i].facts, g.inputs[i].digest = said, d
+		for _, in := range said.includes {
+			switch in.kind {
+			case kindEmbed:
+				embedded[baseOf(in.name)] = true
+			case kindInclude, kindIncludeNext, kindImport:
+				included[baseOf(in.name)] = true
+			}
+		}
+	}
+	for i := range g.inputs {
+		input := &g.inputs[i]
+		if base := baseOf(input.path); i > 0 && embedded[base] && !included[base] {
+			input.facts = nil
+			continue
+		}
+		g.union.addSigns(input.facts)
+	}
+	// Macros given as arguments are text too.
+	for i, arg := range g.c.Args {
+		if strings.HasPrefix(arg, "-D") || strings.HasPrefix(arg, "-Wp,") || i > 0 && g.c.Args[i-1] == "-D" {
+			g.union.addSigns(scan([]byte(strings.ReplaceAll(arg, "=", " "))))
+		}
+	}
+	return nil
+}
+
+// addSigns adds what of another file's facts counts for all files together.
+func (f *facts) addSigns(other *facts) {
+	f.asm = f.asm || other.asm
+	f.asmFiles = f.asmFiles || other.asmFiles
+	f.paste = f.paste || other.paste
+	f.fileNames = f.fileNames || other.fileNames
+	f.time.merge(other.time)
+}
+
+// refuseByContent refuses what cannot be covered by a key.
+func (g *gathering) refuseByContent() error {
+	for _, input := range g.inputs {
+		f := input.facts
+		switch {
+		case f == nil:
+		case f.refuse != "":
+			return compile.Refuse(compile.ReasonDirective, f.refuse+" in "+input.path)
+		case f.computedHas:
+			return compile.Refuse(compile.ReasonComputed, input.path)
+		case f.modules && g.c.Language == "c++":
+			return compile.Refuse(compile.ReasonModules, input.path)
+		}
+	}
+	if g.chain.clang {
+		for _, arg := range g.c.Args {
+			if strings.HasPrefix(arg, "-fms-compatibility") {
+				// Names are then looked for beside every file that is being included.
+				return compile.Refuse(compile.ReasonOption, arg)
+			}
+		}
+	}
+	if g.union.paste {
+		if macro := g.union.time.pasted(); macro != "" {
+			return compile.Refuse(compile.ReasonTimeMacro, macro+" put together with ##")
+		}
+	}
+	named := g.union.time.named
+	if named == 0 {
+		return nil
+	}
+	_, epoch := g.c.Getenv("SOURCE_DATE_EPOCH")
+	heeded := !g.chain.clang || g.chain.major >= 16
+	if epoch && heeded && named&(1<<timestampMacro) == 0 {
+		return nil // the variable is in the recipe
+	}
+	for i, macro := range timeMacros {
+		if named&(1<<i) != 0 {
+			return compile.Refuse(compile.ReasonTimeMacro, macro)
+		}
+	}
+	return nil
+}
+
+// bindAll returns why the outputs depend on the roots though no scan of them need show it: a project's file asks for its
+// own name while some are spelled by absolute path. Constant folding can leave no trace of the name.
+func (g *gathering) bindAll(sources int) string {
+	uses, spelled := false, false
+	for _, input := range g.inputs[:sources] {
+		if input.facts == nil || g.builtIn(input.path) {
+			continue
+		}
+		uses = uses || input.facts.fileNames
+		spelled = spelled || input.absolute
+	}
+	if uses && spelled {
+		return "file-macro"
+	}
+	return ""
+}
+
+// builtIn reports whether a path lies below a built-in search directory.
+func (g *gathering) builtIn(path string) bool {
+	return slices.ContainsFunc(g.chain.searchDirs, func(dir string) bool {
+		return len(path) > len(dir) && path[len(dir)] == '/' && strings.HasPrefix(path, dir)
+	})
+}

@@ -1,0 +1,204 @@
+package cc
+
+import (
+	"bytes"
+	"slices"
+	"sync"
+
+	"github.com/compile-cache/compile-cache-action/internal/digest"
+)
+
+// facts is what one source file says that matters to its users, whatever the macros are: a lexical scan cannot know which
+// branch of a conditional is taken, so it reports both.
+type facts struct {
+	includes []include
+
+	computed    bool   // an #include or #embed whose operand is a macro
+	computedHas bool   // a __has_include or __has_embed whose operand is a macro
+	once        bool   // #pragma once
+	refuse      string // a directive that no key can cover, "" for none
+	modules     bool   // a C++20 module or import declaration
+	asm         bool   // an asm keyword
+	asmFiles    bool   // text that could make an assembler read a file
+	fileNames   bool   // __FILE__ or another way to the spelling of a path
+	paste       bool   // the ## operator
+
+	time timeWords
+}
+
+// include is one name that a file looks for.
+type include struct {
+	kind  includeKind
+	angle bool // <name>, else "name"
+	name  string
+}
+
+type includeKind uint8
+
+const (
+	kindInclude includeKind = iota
+	kindIncludeNext
+	kindImport
+	kindEmbed
+	kindHas
+	kindHasNext
+	kindHasEmbed
+)
+
+// merge adds what other says.
+func (f *facts) merge(other *facts) {
+	for _, in := range other.includes {
+		if !slices.Contains(f.includes, in) {
+			f.includes = append(f.includes, in)
+		}
+	}
+	f.computed = f.computed || other.computed
+	f.computedHas = f.computedHas || other.computedHas
+	f.once = f.once || other.once
+	if f.refuse == "" {
+		f.refuse = other.refuse
+	}
+	f.modules = f.modules || other.modules
+	f.asm = f.asm || other.asm
+	f.asmFiles = f.asmFiles || other.asmFiles
+	f.fileNames = f.fileNames || other.fileNames
+	f.paste = f.paste || other.paste
+	f.time.merge(other.time)
+}
+
+// scan reads a source file's text. Where the text reads differently in different dialects of C and C++ (trigraphs, raw
+// strings, digit separators) it is read in each way and the answers are united, so the facts hold in all of them.
+func scan(text []byte) *facts {
+	if loneReturn(text) {
+		// clang ends a line there and gcc does not.
+		return &facts{refuse: "carriage return within a line"}
+	}
+	united := &facts{}
+	texts := [][]byte{text}
+	if plain := replaceTrigraphs(text); plain != nil {
+		texts = append(texts, plain)
+	}
+	for _, t := range texts {
+		joined, seams := joinLines(t)
+		l := lexer{b: joined, seams: seams, rawStrings: true, digitQuotes: true, facts: united}
+		l.run()
+		sawRaw, sawQuotes := l.sawRaw, l.sawDigitQuote
+		if sawRaw || sawQuotes {
+			for way := range 3 {
+				other := &facts{}
+				l := lexer{b: joined, seams: seams, rawStrings: way&1 != 0, digitQuotes: way&2 != 0, facts: other}
+				l.run()
+				united.merge(other)
+			}
+		}
+	}
+	return united
+}
+
+// loneReturn reports whether text has a carriage return that is not followed by a newline.
+func loneReturn(text []byte) bool {
+	for {
+		i := bytes.IndexByte(text, '\r')
+		if i < 0 {
+			return false
+		}
+		if i+1 >= len(text) || text[i+1] != '\n' {
+			return true
+		}
+		text = text[i+2:]
+	}
+}
+
+// replaceTrigraphs returns text with its trigraphs replaced, or nil where it has none.
+func replaceTrigraphs(text []byte) []byte {
+	const third, means = "=/'()!<>-", `#\^[]|{}~`
+	if !bytes.Contains(text, []byte("??")) {
+		return nil
+	}
+	out := make([]byte, 0, len(text))
+	found := false
+	for i := 0; i < len(text); i++ {
+		if text[i] == '?' && i+2 < len(text) && text[i+1] == '?' {
+			if at := bytes.IndexByte([]byte(third), text[i+2]); at >= 0 {
+				out = append(out, means[at])
+				found = true
+				i += 2
+				continue
+			}
+		}
+		out = append(out, text[i])
+	}
+	if !found {
+		return nil
+	}
+	return out
+}
+
+// joinLines removes line splices: a backslash, blanks and a newline. seams are the offsets in the joined text where
+// something was removed, in order; raw strings undo splices, so their ends must not lie across one.
+func joinLines(text []byte) (joined []byte, seams []int) {
+	for from := 0; ; {
+		i := bytes.IndexByte(text[from:], '\\')
+		if i < 0 {
+			if joined == nil {
+				return text, nil
+			}
+			return append(joined, text[from:]...), seams
+		}
+		i += from
+		end := i + 1
+		for end < len(text) && isBlank[text[end]] {
+			end++
+		}
+		if end < len(text) && text[end] == '\n' {
+			if joined == nil {
+				joined = make([]byte, 0, len(text))
+			}
+			joined = append(joined, text[from:i]...)
+			seams = append(seams, len(joined))
+			from = end + 1
+			continue
+		}
+		// Not a splice. The whole of text[from:] is looked at again only from here on.
+		if joined == nil {
+			joined = make([]byte, 0, len(text))
+		}
+		joined = append(joined, text[from:end]...)
+		from = end
+	}
+}
+
+// scanMemory remembers the facts of texts by digest. It holds at most two generations of maxScans files: when the young
+// one is full, the old one is forgotten, so what is used stays.
+type scanMemory struct {
+	mu         sync.Mutex // guards both maps
+	young, old map[digest.Digest]*facts
+}
+
+// maxScans bounds a generation: 8,192 headers of at most a few hundred bytes of facts, about 5 MB.
+const maxScans = 8192
+
+func (m *scanMemory) get(d digest.Digest) (*facts, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f, ok := m.young[d]
+	if !ok {
+		if f, ok = m.old[d]; ok {
+			m.putLocked(d, f)
+		}
+	}
+	return f, ok
+}
+
+func (m *scanMemory) put(d digest.Digest, f *facts) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.putLocked(d, f)
+}
+
+func (m *scanMemory) putLocked(d digest.Digest, f *facts) {
+	if m.young == nil || len(m.young) >= maxScans {
+		m.old, m.young = m.young, make(map[digest.Digest]*facts)
+	}
+	m.young[d] = f
+}

@@ -1,0 +1,259 @@
+package cc
+
+import (
+	"debug/elf"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// verbose is what -v -E says.
+type verbose struct {
+	kind          string // "gcc", "clang", "" for another compiler
+	major         int
+	cc1           string   // the compiler proper
+	targetOptions []string // what the driver made of -march=native and the like
+	searchDirs    []string
+	missingDirs   []string // search directories that do not exist
+
+	collectGCC string   // gcc: what the driver was started as
+	specs      []string // gcc: specs files it read
+
+	triple, resourceDir, installedDir string   // clang
+	configs, configDirs               []string // clang
+	installations                     []string // clang: gcc installations considered
+}
+
+// readVerbose reads the standard error of -v -E, taken in the C locale.
+func readVerbose(text []byte) verbose {
+	var v verbose
+	inList := false
+	for line := range strings.SplitSeq(string(text), "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		if inList {
+			if dir, ok := strings.CutPrefix(line, " "); ok {
+				v.searchDirs = append(v.searchDirs, strings.TrimSuffix(dir, " (framework directory)"))
+				continue
+			}
+			inList = strings.HasPrefix(line, "#include <") // "..." comes first
+			continue
+		}
+		if _, after, ok := strings.Cut(line, "clang version "); ok && v.kind == "" && !strings.HasPrefix(line, " ") {
+			v.kind, v.major = "clang", readMajor(after)
+			continue
+		}
+		if after, ok := strings.CutPrefix(line, "gcc version "); ok && v.kind == "" {
+			v.kind, v.major = "gcc", readMajor(after)
+			continue
+		}
+		for _, field := range []struct {
+			prefix string
+			value  *string
+		}{
+			{"COLLECT_GCC=", &v.collectGCC},
+			{"InstalledDir: ", &v.installedDir},
+		} {
+			if value, ok := strings.CutPrefix(line, field.prefix); ok {
+				*field.value = value
+			}
+		}
+		for _, field := range []struct {
+			prefix string
+			values *[]string
+		}{
+			{"Reading specs from ", &v.specs},
+			{"Configuration file: ", &v.configs},
+			{"System configuration file directory: ", &v.configDirs},
+			{"User configuration file directory: ", &v.configDirs},
+			{"Found candidate GCC installation: ", &v.installations},
+		} {
+			if value, ok := strings.CutPrefix(line, field.prefix); ok {
+				*field.values = append(*field.values, value)
+			}
+		}
+		switch {
+		case strings.HasPrefix(line, "#include \"...\""), strings.HasPrefix(line, "#include <...>"):
+			inList = true
+		case strings.HasPrefix(line, "ignoring nonexistent directory "):
+			v.missingDirs = append(v.missingDirs, strings.Trim(strings.TrimPrefix(line, "ignoring nonexistent directory "), `"`))
+		case strings.HasPrefix(line, " ") && v.cc1 == "":
+			v.readCommand(line)
+		}
+	}
+	return v
+}
+
+// readCommand reads the line that says how the compiler proper is started.
+func (v *verbose) readCommand(line string) {
+	if v.kind == "clang" {
+		words := quotedWords(line)
+		if len(words) < 2 || words[1] != "-cc1" {
+			return
+		}
+		v.cc1 = words[0]
+		for i := 2; i+1 < len(words); i++ {
+			switch words[i] {
+			case "-triple":
+				v.triple = words[i+1]
+			case "-resource-dir":
+				v.resourceDir = words[i+1]
+			case "-target-cpu", "-tune-cpu", "-target-feature", "-target-abi":
+			default:
+				continue
+			}
+			if words[i] != "-resource-dir" {
+				v.targetOptions = append(v.targetOptions, words[i], words[i+1])
+			}
+			i++
+		}
+		return
+	}
+	// gcc does not quote: a blank in the path of cc1 is found by what follows it.
+	program, options, ok := strings.Cut(strings.TrimPrefix(line, " "), " -E ")
+	if !ok || !strings.HasPrefix(filepath.Base(program), "cc1") {
+		return
+	}
+	v.cc1 = program
+	words := strings.Fields(options)
+	for i, word := range words {
+		switch {
+		case strings.HasPrefix(word, "-m"), strings.HasPrefix(word, "--param="):
+			v.targetOptions = append(v.targetOptions, word)
+		case word == "--param" && i+1 < len(words):
+			v.targetOptions = append(v.targetOptions, word, words[i+1])
+		}
+	}
+}
+
+// quotedWords splits a command line as clang prints it: words with special characters are in double quotes, in which a
+// backslash quotes the next character.
+func quotedWords(line string) []string {
+	var words []string
+	var word strings.Builder
+	in, quoted := false, false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '\\' && i+1 < len(line):
+			i++
+			word.WriteByte(line[i])
+			in = true
+		case c == '"':
+			quoted = !quoted
+			in = true
+		case c == ' ' && !quoted:
+			if in {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			in = false
+		default:
+			word.WriteByte(c)
+			in = true
+		}
+	}
+	if in {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+// readSearchDirs reads what -print-search-dirs prints: where programs, and where libraries and specs, are looked for.
+func readSearchDirs(text []byte, cwd string) (programs, libraries []string) {
+	for line := range strings.SplitSeq(string(text), "\n") {
+		for prefix, dirs := range map[string]*[]string{"programs: =": &programs, "libraries: =": &libraries} {
+			list, ok := strings.CutPrefix(line, prefix)
+			if !ok {
+				continue
+			}
+			for dir := range strings.SplitSeq(list, ":") {
+				if dir != "" {
+					*dirs = append(*dirs, absolute(cwd, dir))
+				}
+			}
+		}
+	}
+	return programs, libraries
+}
+
+// library is a shared library as a program asks for it and where it was found.
+type library struct{ name, path string }
+
+// readLibraryList reads what a dynamic loader's --list prints: "name => path (address)", or "path (address)" for the loader.
+func readLibraryList(text []byte) ([]library, error) {
+	var libraries []library
+	for line := range strings.SplitSeq(string(text), "\n") {
+		line = strings.TrimSpace(line)
+		name, path, arrow := strings.Cut(line, " => ")
+		if !arrow {
+			path = line
+		}
+		if at := strings.LastIndex(path, " (0x"); at >= 0 {
+			path = path[:at]
+		} else if arrow {
+			return nil, fmt.Errorf("library %s: %s", name, path)
+		}
+		if !strings.HasPrefix(path, "/") {
+			continue // the kernel's own, which has no file
+		}
+		if !arrow || strings.Contains(name, "/") {
+			name = baseOf(path)
+		}
+		libraries = append(libraries, library{name, path})
+	}
+	return libraries, nil
+}
+
+// program image facts.
+type image struct {
+	interpreter string   // "" for a static program
+	libraryDirs []string // DT_RPATH and DT_RUNPATH, $ORIGIN resolved
+}
+
+// readElf reads an ELF program's headers. It opens the file itself, because a cc1 has 30 MB of which a few hundred bytes
+// matter; the content is watched by digest in any case.
+func readElf(path string) (image, error) {
+	head := make([]byte, 4)
+	file, err := os.Open(path)
+	if err != nil {
+		return image{}, err
+	}
+	defer file.Close()
+	if _, err := file.ReadAt(head, 0); err == nil && string(head[:2]) == "#!" {
+		return image{}, fmt.Errorf("a script")
+	}
+	program, err := elf.NewFile(file)
+	if err != nil {
+		return image{}, fmt.Errorf("not an ELF program")
+	}
+	var im image
+	for _, segment := range program.Progs {
+		if segment.Type != elf.PT_INTERP || segment.Filesz > 4096 {
+			continue
+		}
+		name := make([]byte, segment.Filesz)
+		if _, err := segment.ReadAt(name, 0); err != nil {
+			return image{}, fmt.Errorf("read interpreter: %w", err)
+		}
+		im.interpreter = strings.TrimRight(string(name), "\x00")
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return image{}, err
+	}
+	for _, tag := range []elf.DynTag{elf.DT_RPATH, elf.DT_RUNPATH} {
+		lists, err := program.DynString(tag)
+		if err != nil {
+			continue // no dynamic section
+		}
+		for _, list := range lists {
+			for dir := range strings.SplitSeq(list, ":") {
+				dir = strings.NewReplacer("$ORIGIN", filepath.Dir(real), "${ORIGIN}", filepath.Dir(real)).Replace(dir)
+				if filepath.IsAbs(dir) {
+					im.libraryDirs = append(im.libraryDirs, dir)
+				}
+			}
+		}
+	}
+	return im, nil
+}

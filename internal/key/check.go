@@ -1,0 +1,361 @@
+package key
+
+import (
+	"bytes"
+	"slices"
+	"sort"
+	"strconv"
+	"sync"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+)
+
+// Current is the state of an input set now.
+type Current struct {
+	Key     digest.Key
+	Digests []digest.Digest // of the set's paths, in order
+}
+
+// Mismatch is why an input set does not apply now. It is never an error: the next set is tried.
+type Mismatch struct {
+	Missing string // an input that cannot be read
+	Present string // a name that should be absent
+	Root    string // a root that this invocation has not
+}
+
+// Lookup checks the input sets of one compilation for one invocation. Each path is asked for once.
+type Lookup struct {
+	state  *State
+	recipe Recipe
+	roots  Roots
+	inv    *compile.Invocation
+	checks *Checks
+	known  map[string]answer // nil while there is one set
+}
+
+type answer struct {
+	digest digest.Digest
+	mtime  int64
+	err    error
+}
+
+// NewLookup returns a lookup over n sets. checks may be shared by all lookups of a daemon.
+func NewLookup(state *State, checks *Checks, rec Recipe, roots Roots, inv *compile.Invocation, n int) *Lookup {
+	l := &Lookup{state: state, recipe: rec, roots: roots, inv: inv, checks: checks}
+	if n > 1 {
+		l.known = make(map[string]answer, 256)
+	}
+	return l
+}
+
+// Check computes the key of one set in its current state, or tells why the set does not apply.
+func (l *Lookup) Check(set *compile.InputSet) (Current, *Mismatch) {
+	x, m := l.checks.expand(set, l.roots)
+	if m != nil {
+		return Current{}, m
+	}
+	cur := Current{Digests: make([]digest.Digest, len(x.paths))}
+	var times []int64
+	if len(set.Once) > 1 {
+		times = make([]int64, len(x.paths))
+	}
+	for i, p := range x.paths {
+		a := l.ask(p)
+		if a.err != nil {
+			return Current{}, &Mismatch{Missing: p}
+		}
+		cur.Digests[i] = a.digest
+		if times != nil {
+			times[i] = a.mtime
+		}
+	}
+	if name := x.appeared(l.state); name != "" {
+		return Current{}, &Mismatch{Present: name}
+	}
+	cur.Key = keyOf(l.recipe.Key, set, x.id, cur.Digests, times, l.roots, l.inv)
+	return cur, nil
+}
+
+func (l *Lookup) ask(path string) answer {
+	if l.known != nil {
+		if a, ok := l.known[path]; ok {
+			return a
+		}
+	}
+	var a answer
+	a.digest, a.mtime, a.err = l.state.current(path)
+	if l.known != nil {
+		l.known[path] = a
+	}
+	return a
+}
+
+// current returns digest and mtime of a file and records them as last seen.
+func (s *State) current(path string) (digest.Digest, int64, error) {
+	fi, err := s.Stat(path)
+	if err != nil {
+		return digest.Digest{}, 0, err
+	}
+	if s.usable(fi, path, false) {
+		if d, ok := s.recall(fi); ok {
+			s.see(path, seenFile(fi, d))
+			return d, fi.Mtime, nil
+		}
+	}
+	d, err := s.Digest(path)
+	if err == nil {
+		s.see(path, seenFile(fi, d))
+	}
+	return d, fi.Mtime, err
+}
+
+func seenFile(fi frontend.FileInfo, d digest.Digest) lastSeen {
+	return lastSeen{digest: d, dev: fi.Dev, ino: fi.Ino, nlink: fi.Nlink, mode: fi.Mode}
+}
+
+// keyOf writes the second half of the law of KEYS: the set, then its state.
+func keyOf(compilation digest.Key, set *compile.InputSet, id digest.Key, digests []digest.Digest, mtimes []int64, roots Roots, inv *compile.Invocation) digest.Key {
+	b := make([]byte, 0, 256+len(digests)*40)
+	b = append(b, "compile-cache key\n"...)
+	sum := compilation.Sum()
+	b = append(b, sum[:]...)
+	// The set's own name stands for its paths in order, absent names and variable names.
+	sum = id.Sum()
+	b = append(b, sum[:]...)
+	for _, d := range digests {
+		sum := d.Sum()
+		b = append(b, sum[:]...)
+	}
+	for _, name := range set.Env {
+		if v, ok := inv.Getenv(name); ok {
+			b = append(b, "\nset "...)
+			b = strconv.AppendQuote(b, v)
+		} else {
+			b = append(b, "\nunset"...)
+		}
+	}
+	if mtimes != nil {
+		b = appendOnce(b, set.Once, digests, mtimes)
+	}
+	for _, name := range set.Bound {
+		p, _ := roots.path(name)
+		b = append(b, "\nroot "...)
+		b = strconv.AppendQuote(b, p)
+	}
+	return digest.KeyOf(b)
+}
+
+// appendOnce writes which files that hold #pragma once, of equal content, have equal mtimes: gcc takes such for one file.
+func appendOnce(b []byte, once []int, digests []digest.Digest, mtimes []int64) []byte {
+	first := make(map[digest.Digest]int, len(once))
+	twins := false
+	for _, i := range once {
+		if _, ok := first[digests[i]]; ok {
+			twins = true
+		} else {
+			first[digests[i]] = i
+		}
+	}
+	if !twins {
+		return b
+	}
+	// Each file is written with the first of its content and mtime.
+	type class struct {
+		digest digest.Digest
+		mtime  int64
+	}
+	leader := map[class]int{}
+	for _, i := range once {
+		c := class{digests[i], mtimes[i]}
+		if _, ok := leader[c]; !ok {
+			leader[c] = i
+		}
+		b = append(b, "\nonce "...)
+		b = strconv.AppendInt(b, int64(leader[c]), 10)
+	}
+	return b
+}
+
+// SetID returns the name of an input set: the SHA-256 of its stored form.
+func SetID(set *compile.InputSet) (digest.Key, error) {
+	b, err := compile.AppendInputSet(nil, set)
+	return digest.KeyOf(b), err
+}
+
+// Checks remembers expanded input sets, so that a hit neither builds paths nor asks for absent names again while the
+// directories that lack them are unchanged. It may be used from many goroutines.
+type Checks struct {
+	mu    sync.Mutex
+	sets  map[checkID]*expanded
+	paths int
+}
+
+// maxPaths bounds the paths and names held by Checks: some 2,000 C++ files of 450 headers.
+const maxPaths = 1_500_000
+
+type checkID struct {
+	set   *compile.InputSet
+	roots string
+}
+
+// NewChecks returns an empty memory.
+func NewChecks() *Checks { return &Checks{sets: map[checkID]*expanded{}} }
+
+// expanded is an input set with the roots of an invocation.
+type expanded struct {
+	id    digest.Key
+	paths []string
+
+	mu     sync.Mutex
+	absent []absentGroup // guarded by mu
+}
+
+type absentGroup struct {
+	names []string
+	dirs  []absentDir
+}
+
+type absentDir struct {
+	path string
+	ok   fileID // the directory's state in which names were found absent; zero for none
+}
+
+func (c *Checks) expand(set *compile.InputSet, roots Roots) (*expanded, *Mismatch) {
+	id := checkID{set, rootsID(roots)}
+	c.mu.Lock()
+	x := c.sets[id]
+	c.mu.Unlock()
+	if x != nil {
+		return x, nil
+	}
+	for _, name := range set.Bound {
+		if _, ok := roots.path(name); !ok {
+			return nil, &Mismatch{Root: name}
+		}
+	}
+	name, err := SetID(set)
+	if err != nil {
+		return nil, &Mismatch{Root: err.Error()}
+	}
+	x = &expanded{id: name, paths: make([]string, len(set.Paths))}
+	cost := len(set.Paths)
+	for i, p := range set.Paths {
+		full, ok := roots.ExpandPath(p)
+		if !ok {
+			return nil, &Mismatch{Root: p}
+		}
+		x.paths[i] = full
+	}
+	for _, g := range set.Absent {
+		ag := absentGroup{names: g.Names, dirs: make([]absentDir, len(g.Dirs))}
+		for i, d := range g.Dirs {
+			full, ok := roots.ExpandPath(d)
+			if !ok {
+				return nil, &Mismatch{Root: d}
+			}
+			ag.dirs[i].path = full
+		}
+		cost += len(g.Dirs) + len(g.Names)
+		x.absent = append(x.absent, ag)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.paths+cost > maxPaths {
+		clear(c.sets)
+		c.paths = 0
+	}
+	c.sets[id] = x
+	c.paths += cost
+	return x, nil
+}
+
+func rootsID(roots Roots) string {
+	var b bytes.Buffer
+	for _, r := range roots {
+		b.WriteString(r.Name)
+		b.WriteByte(0)
+		b.WriteString(r.Path)
+		b.WriteByte(0)
+	}
+	return b.String()
+}
+
+// appeared returns a name that should be absent and is not, "" for none.
+func (x *expanded) appeared(s *State) string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for gi := range x.absent {
+		g := &x.absent[gi]
+		for di := range g.dirs {
+			d := &g.dirs[di]
+			fi, err := s.Stat(d.path)
+			if err != nil {
+				if missing(err) {
+					continue
+				}
+				return d.path
+			}
+			if d.ok != (fileID{}) && d.ok == identity(fi) {
+				continue
+			}
+			if name := s.firstPresent(d.path, g.names, fi); name != "" {
+				return join(d.path, name)
+			}
+			if s.usable(fi, d.path, false) && s.old(fi, s.Now()) {
+				d.ok = identity(fi)
+			}
+		}
+	}
+	return ""
+}
+
+// fewNames is up to where names are asked for one by one: an lstat costs about 3.7 µs, a listing 0.5 µs per name in the
+// directory, and directories that change between compiles (objects appear) are as large as the project.
+const fewNames = 48
+
+// firstPresent returns the first of names that dir has, "" for none.
+func (s *State) firstPresent(dir string, names []string, fi frontend.FileInfo) string {
+	l := s.listed(dir, fi)
+	if l == nil && len(names) > fewNames {
+		var err error
+		if l, err = s.list(dir); err != nil {
+			return names[0]
+		}
+		if l == nil {
+			return ""
+		}
+	}
+	for _, n := range names {
+		present := false
+		if l != nil {
+			_, present = l.set[n]
+		} else {
+			present = s.present(dir, n)
+		}
+		if present {
+			return n
+		}
+	}
+	return ""
+}
+
+// Spell turns what a front-end found into an input set bound to the given roots. Paths keep their order.
+func Spell(in *frontend.Inputs, roots Roots, bound []string) *compile.InputSet {
+	set := &compile.InputSet{Bound: bound, Once: in.Once, Env: slices.Clone(in.Env)}
+	sort.Strings(set.Env)
+	set.Env = slices.Compact(set.Env)
+	set.Paths = make([]string, len(in.Paths))
+	for i, p := range in.Paths {
+		set.Paths[i] = roots.SpellPath(p)
+	}
+	for _, g := range in.Absent {
+		ag := compile.AbsentNames{Names: g.Names, Dirs: make([]string, len(g.Dirs))}
+		for i, d := range g.Dirs {
+			ag.Dirs[i] = roots.SpellPath(d)
+		}
+		set.Absent = append(set.Absent, ag)
+	}
+	return set
+}

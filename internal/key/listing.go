@@ -1,0 +1,101 @@
+package key
+
+import (
+	"os"
+	"sort"
+	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+)
+
+// listing is the remembered content of a directory: valid while the directory's identity and times are what they were,
+// because adding, removing or renaming a name changes both times.
+type listing struct {
+	id    fileID
+	names []string // sorted
+	set   map[string]struct{}
+}
+
+// Names returns the sorted entries of dir; a missing directory has none. The caller must not change the slice.
+func (s *State) Names(dir string) ([]string, error) {
+	l, err := s.list(dir)
+	if l == nil || err != nil {
+		return nil, err
+	}
+	return l.names, nil
+}
+
+// Exists reports whether dir has an entry called name, a dangling link included. Where it cannot tell it says yes: a name
+// that may be there must not count as absent.
+func (s *State) Exists(dir, name string) bool {
+	fi, err := s.Stat(dir)
+	if err != nil {
+		return !missing(err)
+	}
+	if l := s.listed(dir, fi); l != nil {
+		_, ok := l.set[name]
+		return ok
+	}
+	return s.present(dir, name)
+}
+
+// present asks the file system, without memory.
+func (s *State) present(dir, name string) bool {
+	_, err := lstat(join(dir, name))
+	return err == nil || !missing(err)
+}
+
+// listed returns the remembered listing of dir if it is still valid in the state fi, else nil.
+func (s *State) listed(dir string, fi frontend.FileInfo) *listing {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if l := s.dirs[dir]; l != nil && l.id == identity(fi) {
+		return l
+	}
+	return nil
+}
+
+// list returns the listing of dir, nil where there is no such directory.
+func (s *State) list(dir string) (*listing, error) {
+	fi, err := s.Stat(dir)
+	if missing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if l := s.listed(dir, fi); l != nil {
+		return l, nil
+	}
+	now := s.Now()
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	sort.Strings(names)
+	l := &listing{id: identity(fi), names: names, set: make(map[string]struct{}, len(names))}
+	for _, n := range names {
+		l.set[n] = struct{}{}
+	}
+	if s.usable(fi, dir, false) && s.old(fi, now) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(s.dirs) >= maxDirs {
+			clear(s.dirs)
+		}
+		s.dirs[dir] = l
+	}
+	return l, nil
+}
+
+func join(dir, name string) string {
+	if strings.HasSuffix(dir, "/") {
+		return dir + name
+	}
+	return dir + "/" + name
+}

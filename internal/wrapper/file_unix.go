@@ -1,0 +1,43 @@
+//go:build unix
+
+package wrapper
+
+import "syscall"
+
+// readLink returns the text of a link, "" where there is none.
+func readLink(path string) string {
+	var buf [256]byte
+	n, err := syscall.Readlink(path, buf[:])
+	if err != nil || n <= 0 || n == len(buf) {
+		return ""
+	}
+	return string(buf[:n])
+}
+
+// firstLine returns the first line of a small file, "" where there is none.
+func firstLine(path string) string {
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return ""
+	}
+	defer syscall.Close(fd)
+	var buf [256]byte
+	n, err := syscall.Read(fd, buf[:])
+	if err != nil || n <= 0 {
+		return ""
+	}
+	for i, b := range buf[:n] {
+		if b == '\n' {
+			return string(buf[:i])
+		}
+	}
+	return string(buf[:n])
+}
+
+func closeAll(fds ...int) {
+	for _, fd := range fds {
+		if fd >= 0 {
+			syscall.Close(fd)
+		}
+	}
+}

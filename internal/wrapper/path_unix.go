@@ -1,0 +1,50 @@
+//go:build unix
+
+package wrapper
+
+import "syscall"
+
+// base returns the last component of a path.
+func base(path string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '/' {
+			return path[i+1:]
+		}
+	}
+	return path
+}
+
+// parent returns the path of the directory that holds path, "." where none is named.
+func parent(path string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '/' {
+			return path[:max(i, 1)]
+		}
+	}
+	return "."
+}
+
+func hasSlash(path string) bool { return base(path) != path }
+
+// within returns path as seen from dir.
+func within(dir, path string) string {
+	if dir == "" || path[0] == '/' {
+		return path
+	}
+	return dir + "/" + path
+}
+
+// followLinks resolves the links that path itself is, not those in its directories. A link that cannot be read
+// ends the walk.
+func followLinks(path string) string {
+	const maxLinks = 40 // as in the kernel
+	var buf [4096]byte
+	for range maxLinks {
+		n, err := syscall.Readlink(path, buf[:])
+		if err != nil || n <= 0 || n == len(buf) {
+			break
+		}
+		path = within(parent(path), string(buf[:n]))
+	}
+	return path
+}

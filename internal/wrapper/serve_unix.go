@@ -1,0 +1,148 @@
+//go:build unix
+
+package wrapper
+
+import (
+	"errors"
+	"syscall"
+
+	"github.com/compile-cache/compile-cache-action/internal/protocol"
+)
+
+// verdict is how a conversation ended.
+type verdict int
+
+const (
+	fault    verdict = iota // ours: nobody answered, or not what the protocol says
+	answered                // exit with the status
+	toExec                  // become the compiler
+)
+
+// A conversation is a call's talk with the daemon.
+type conversation struct {
+	*call
+	place protocol.Place
+	conn  *conn
+	child *outcome // of the compiler, once it ran
+}
+
+// serve asks the daemon and does what it says.
+func (c *call) serve() int {
+	t := &conversation{call: c, place: c.place(protocol.NamespaceID(namespaceLink()))}
+	v, status := t.converse()
+	if v == fault {
+		countUnrecorded(t.place)
+	}
+	switch {
+	case t.child != nil:
+		return t.child.exit()
+	case v == answered:
+		return status
+	}
+	if t.conn != nil {
+		// The daemon learns at once that nothing more will come.
+		syscall.Close(t.conn.fd)
+	}
+	return c.become()
+}
+
+// converse talks until the end of the conversation, or the first fault. A panic is a fault as any other.
+func (t *conversation) converse() (v verdict, status int) {
+	defer func() {
+		if recover() != nil {
+			v = fault
+		}
+	}()
+	if t.conn = t.connect(); t.conn == nil {
+		return fault, 0
+	}
+	request, ok := t.request()
+	if !ok {
+		return fault, 0
+	}
+	err := t.conn.send(request)
+	if err == nil {
+		v, status, err = t.listen()
+	}
+	if errors.Is(err, errSilence) || errors.Is(err, protocol.ErrFrame) {
+		t.setAside()
+	}
+	return v, status
+}
+
+// listen obeys the daemon's frames until one ends the conversation.
+func (t *conversation) listen() (verdict, int, error) {
+	for {
+		kind, payload, err := protocol.ReadFrame(t.conn, nil)
+		if err != nil {
+			return fault, 0, err
+		}
+		ran := t.child != nil
+		switch {
+		case kind == protocol.TypeWait && len(payload) == 0:
+		case kind == protocol.TypeReplay && !ran:
+			r, err := protocol.ParseReplay(payload)
+			if err != nil || r.Status > 255 {
+				return fault, 0, protocol.ErrFrame
+			}
+			// Who closed what we write to does not want it; the compile itself went well.
+			_ = writeAll(1, r.Stdout)
+			_ = writeAll(2, r.Stderr)
+			return answered, int(r.Status), nil
+		case kind == protocol.TypeExec && len(payload) == 0 && !ran:
+			return toExec, 0, nil
+		case kind == protocol.TypeDone && len(payload) == 0 && ran:
+			return answered, 0, nil
+		case kind == protocol.TypeRun && !ran:
+			r, err := protocol.ParseRun(payload)
+			if err != nil {
+				return fault, 0, err
+			}
+			report, status := t.run(r)
+			if report == nil {
+				return answered, status, nil
+			}
+			if err := t.conn.send(report); err != nil {
+				return fault, 0, err
+			}
+		case kind == protocol.TypeProbe:
+			p, err := protocol.ParseProbe(payload)
+			if err != nil {
+				return fault, 0, err
+			}
+			if err := t.conn.send(t.probe(p)); err != nil {
+				return fault, 0, err
+			}
+		default:
+			return fault, 0, protocol.ErrFrame
+		}
+	}
+}
+
+// request describes the call.
+func (t *conversation) request() (*protocol.Request, bool) {
+	dir := t.workDir()
+	var root, work syscall.Stat_t
+	if dir == "" || syscall.Stat("/", &root) != nil || syscall.Stat(".", &work) != nil {
+		return nil, false
+	}
+	return &protocol.Request{
+		Version:   protocol.Version,
+		Program:   within(dir, t.program),
+		Args:      t.args,
+		Dir:       dir,
+		Env:       t.env,
+		Umask:     umask(),
+		Columns:   columns(2),
+		Namespace: t.place.Namespace,
+		RootDev:   uint64(root.Dev), RootIno: uint64(root.Ino),
+		DirDev: uint64(work.Dev), DirIno: uint64(work.Ino),
+	}, true
+}
+
+// umask reads the umask, which can only be read by setting it; no other thread of ours makes files.
+func umask() uint32 {
+	mask := syscall.Umask(0o077)
+	syscall.Umask(mask)
+	return uint32(mask)
+}
