@@ -17,9 +17,6 @@ type ui struct {
 func (u *ui) errorf(format string, args ...any)   { u.say("error", fmt.Sprintf(format, args...)) }
 func (u *ui) warningf(format string, args ...any) { u.say("warning", fmt.Sprintf(format, args...)) }
 func (u *ui) hintf(format string, args ...any)    { u.say("hint", fmt.Sprintf(format, args...)) }
-func (u *ui) notef(format string, args ...any) {
-	fmt.Fprintf(u.w, "compile-cache: %s\n", fmt.Sprintf(format, args...))
-}
 
 func (u *ui) say(kind, text string) {
 	text = strings.TrimSpace(strings.ReplaceAll(text, "\n", " "))

@@ -183,13 +183,10 @@ func (c *conn) Run(_ context.Context, args []string, capture bool) (engine.Ran, 
 	if err != nil {
 		return engine.Ran{}, err
 	}
-	ws := syscall.WaitStatus(m.WaitStatus)
-	ran := engine.Ran{
-		Wall: time.Duration(m.WallNS), CPU: time.Duration(m.CPUNS), Captured: m.Captured,
+	return engine.Ran{
+		Status: exitStatus(m.WaitStatus), Wall: time.Duration(m.WallNS), CPU: time.Duration(m.CPUNS), Captured: m.Captured,
 		Stdout: clone(m.Stdout), Stderr: clone(m.Stderr),
-	}
-	ran.Status = exitStatus(ws)
-	return ran, nil
+	}, nil
 }
 
 // Probe implements frontend.Prober.

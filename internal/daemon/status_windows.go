@@ -1,6 +1,4 @@
 package daemon
 
-import "syscall"
-
-// exitStatus is the status a shell would show.
-func exitStatus(ws syscall.WaitStatus) int { return ws.ExitStatus() }
+// exitStatus is the status of a process.
+func exitStatus(ws uint32) int { return int(ws) }

@@ -183,6 +183,10 @@ func (c *call) collectOne(o compile.Output, watch *key.Watch) (*blob, []string, 
 	if o.Text {
 		return b, nil, nil
 	}
+	var head [4]byte
+	if _, err := f.ReadAt(head[:], 0); err == nil && compressed(head[:], f) {
+		return b, c.roots.Names(), nil
+	}
 	return b, scan.Found(), nil
 }
 

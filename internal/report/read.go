@@ -30,7 +30,7 @@ type Reader struct {
 func OpenReader(dir string) (*Reader, error) {
 	// Folds are rare; whoever meets so many in a row had better say so.
 	for range 100 {
-		r, ok, err := openReader(dir)
+		r, ok, err := openReader(dir, func() {})
 		if err != nil || ok {
 			return r, err
 		}
@@ -39,12 +39,13 @@ func OpenReader(dir string) (*Reader, error) {
 }
 
 // openReader reports false where totals.json was replaced meanwhile. As Fold replaces it before it removes a file, an unchanged
-// one says that every file it does not list as folded was there to be opened.
-func openReader(dir string) (r *Reader, ok bool, err error) {
+// one says that every file it does not list as folded was there to be opened. meanwhile is where tests let that happen.
+func openReader(dir string, meanwhile func()) (r *Reader, ok bool, err error) {
 	t, before, err := readTotals(dir)
 	if err != nil {
 		return nil, false, err
 	}
+	meanwhile()
 	r = &Reader{totals: t}
 	defer func() {
 		if !ok {

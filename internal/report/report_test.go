@@ -405,3 +405,23 @@ func TestInert(t *testing.T) {
 		}
 	}
 }
+
+// FuzzMarkdownCode checks that no name leaves its cell or its code span.
+func FuzzMarkdownCode(f *testing.F) {
+	for _, name := range hostile {
+		f.Add(name[:min(len(name), 400)])
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		row := "| " + markdownCode(name) + " | " + markdownCode(name) + " |"
+		cells := cutRow(row)
+		if len(cells) != 2 {
+			t.Fatalf("%q makes %d cells, want 2: %q", name, len(cells), row)
+		}
+		if rest := strings.TrimSpace(withoutCode(cells[0])); rest != "" && rest != "(empty)" {
+			t.Errorf("%q shows %q outside of its code: %q", name, rest, cells[0])
+		}
+		if strings.ContainsAny(row, "\n\r\x1b") || strings.Contains(row, "##[") {
+			t.Errorf("%q makes %q", name, row)
+		}
+	})
+}

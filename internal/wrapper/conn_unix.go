@@ -68,11 +68,15 @@ func (c *conn) send(m protocol.Message) error {
 		// It may not fit into the buffer of a socket that nobody reads yet.
 		c.timeout(syscall.SO_SNDTIMEO, protocol.Patience)
 	}
-	for len(b) > 0 {
+	for start := time.Now(); len(b) > 0; {
 		n, err := syscall.Write(c.fd, b)
 		switch {
 		case n > 0:
 			b = b[n:]
+			// A write ends early when nothing was taken for the time it may wait.
+			if len(b) > 0 && time.Since(start) >= protocol.Patience {
+				return errSilence
+			}
 		case err == syscall.EAGAIN:
 			return errSilence
 		case err != syscall.EINTR:

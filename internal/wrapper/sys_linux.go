@@ -95,5 +95,6 @@ func dieBy(sig syscall.Signal) {
 	unblock := uint64(1) << (sig - 1)
 	const sigUnblock = 1
 	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, sigUnblock, uintptr(unsafe.Pointer(&unblock)), 0, maskBytes, 0, 0)
-	_ = syscall.Kill(syscall.Getpid(), sig)
+	// To this thread, which takes it before the call returns. Another thread might take one to the process too late.
+	syscall.RawSyscall(syscall.SYS_TGKILL, uintptr(syscall.Getpid()), uintptr(syscall.Gettid()), uintptr(sig))
 }

@@ -109,20 +109,30 @@ func TestOpenFile(t *testing.T) {
 // The layout is a format that other programs and later releases read.
 func TestLayout(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir)
+	s := open(t, dir, func(o *Options) {
+		o.Now = func() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC) }
+	})
 	d := putBlob(t, s, "hello")
 	must(t, s.PutResult(t.Context(), key("k"), result("r")), s.AddInputSet(t.Context(), key("c"), set("a.c")),
 		s.PutNote(t.Context(), key("n"), []byte("note\n")), s.Close(t.Context()))
+	_, err := s.Trim(t.Context())
+	must(t, err)
+	const (
+		c = "2e7d2c03a9507ae265ecf5b5356885a53393a2029d241394997265a1a25aefc6" // SHA-256 of "c", and so on
+		k = "8254c329a92850f6d539dd376f4816ee2764517da5e0235514af433164480d7a"
+		n = "1b16b1df538ba12dc3f97edbb85caa7050d46c148134290feba80f8236c83db9"
+		a = "ad49f351ed56da26cf97658d10d20cdc9657e5849b9493d5dda74a4942d89a50" // of the set's stored form
+	)
 	want := map[string]string{
 		"cas/2c/" + d.Hex(): "0400 hello",
-		"local/result/82/" + key("k").String(): "0600 compile-cache result 1\nstatus 0\nwall 0\ncpu 0\nmade-time 0001-01-01T00:00:00Z\nstderr r\n" +
-			"record result " + key("k").String() + "\nsha256 26ac1d",
-		"local/set/2e/" + key("c").String() + "/8c": "0600 compile-cache input set 1\npath a.c\nrecord set " + key("c").String() + "/8c",
-		"local/note/1b/" + key("n").String():        "0600 note\nrecord note " + key("n").String() + "\nsha256 ",
-		"size":                                      "0600 compile-cache size 1\nbytes 20480\nblobs 1\nresults 1\nsets 1\nnotes 1\ncounted ",
-		"trim.lock":                                 "0600 ",
+		"local/result/82/" + k: "0600 compile-cache result 1\nstatus 0\nwall 0\ncpu 0\nmade-time 0001-01-01T00:00:00Z\nstderr r\n" +
+			"record result " + k + "\nsha256 e75b23a7ba389a8af7fbad233f8350d725fce40a078fabe050486002d75b1d33\n",
+		"local/set/2e/" + c + "/" + a: "0600 compile-cache input set 1\npath a.c\n" +
+			"record set " + c + "/" + a + "\nsha256 a6947dcba42f0a862e0ce82c7734678f1f78f7dee4f56c8e6dfbf0ef3e57e7dd\n",
+		"local/note/1b/" + n: "0600 note\nrecord note " + n + "\nsha256 d3ce0d1bc5285d1f14e22afdbdc6cee7e8ef34fa825cf0915a6d4188917ec887\n",
+		"size":               "0600 compile-cache size 1\nbytes 20480\nblobs 1\nresults 1\nsets 1\nnotes 1\ncounted 1795305600\n",
+		"trim.lock":          "0600 \n",
 	}
-	_ = want
 	got := map[string]string{}
 	root := filepath.Join(dir, "store/v1")
 	must(t, filepath.WalkDir(root, func(path string, e os.DirEntry, err error) error {
@@ -143,8 +153,8 @@ func TestLayout(t *testing.T) {
 		got[rel] = fmt.Sprintf("%04o %s", info.Mode().Perm(), b)
 		return nil
 	}))
-	for g := range got {
-		t.Logf("%s: %s", g, got[g])
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }
 

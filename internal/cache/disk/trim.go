@@ -57,7 +57,7 @@ func (s *Store) Trim(ctx context.Context) (Trimmed, error) {
 	}
 	defer lock.Close()
 
-	s.removeTemporaries()
+	s.removeTemporaries(lock)
 	included := s.size.pending()
 	var total, removed counts
 	ages := map[age]int64{}
@@ -182,8 +182,16 @@ func (s *Store) removeItem(i item) error {
 	return nil
 }
 
-// removeTemporaries removes what processes that were killed left behind.
-func (s *Store) removeTemporaries() {
+// removeTemporaries removes what processes that were killed left behind. Their age is told by the file system's own clock, as
+// a write to the lock file shows it: a clock that differs must not take away what another process is writing.
+func (s *Store) removeTemporaries(lock *os.File) {
+	if _, err := lock.WriteAt([]byte{'\n'}, 0); err != nil {
+		return
+	}
+	now, err := stateAt(s.lockPath(), false)
+	if err != nil {
+		return
+	}
 	entries, err := s.files.readDir(s.tmpPath())
 	if err != nil {
 		return
@@ -193,7 +201,7 @@ func (s *Store) removeTemporaries() {
 		cleared := strings.HasPrefix(e.Name(), clearedPrefix)
 		st, err := stateAt(path, cleared)
 		switch {
-		case err != nil || s.now().UnixNano()-st.mtime <= int64(maxTemporaryAge):
+		case err != nil || now.mtime-st.mtime <= int64(maxTemporaryAge):
 		case cleared:
 			os.RemoveAll(path)
 		default:

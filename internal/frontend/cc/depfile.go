@@ -67,8 +67,11 @@ func parseDepfile(b []byte) ([]string, error) {
 				}
 				name, inName = append(name, '#'), true
 				i += n + 1
-			case next == ':' && n == 1:
-				// Newer compilers quote a colon in a target.
+			case next == ':':
+				// Only a target's colon is quoted; elsewhere the backslash may be the name's.
+				if !targets {
+					return nil, fmt.Errorf("read dependency file: backslash before a colon in a name")
+				}
 				name, inName = append(name, ':'), true
 				i += n + 1
 			default:
@@ -115,8 +118,9 @@ func parseDepfile(b []byte) ([]string, error) {
 
 // endsTarget reports whether the colon at b[i] ends the targets of a rule: a blank or the line's end follows.
 func endsTarget(b []byte, i int) bool {
-	if i+1 >= len(b) {
+	rest := b[i+1:]
+	if len(rest) == 0 || bytes.IndexByte([]byte(" \t\r\n"), rest[0]) >= 0 {
 		return true
 	}
-	return bytes.IndexByte([]byte(" \t\r\n\\"), b[i+1]) >= 0
+	return bytes.HasPrefix(rest, []byte("\\\n")) || bytes.HasPrefix(rest, []byte("\\\r\n"))
 }

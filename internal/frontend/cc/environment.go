@@ -11,7 +11,7 @@ import (
 // PATH is not among them: it only chooses the assembler, whose content is in the toolchain.
 var variables = sorted(
 	// Messages.
-	"LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LOCPATH", "NLSPATH", "OUTPUT_CHARSET",
+	"LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LOCPATH", "NLSPATH", "OUTPUT_CHARSET", "GCONV_PATH",
 	"GCC_COLORS", "GCC_URLS", "TERM_URLS", "GCC_EXTRA_DIAGNOSTIC_OUTPUT",
 	// Where files are found.
 	"CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "LIBRARY_PATH", "SDKROOT",

@@ -57,10 +57,7 @@ func TestSplitWordsLikeCompilers(t *testing.T) {
 	formats := map[string]string{"gcc": "%s: No such file", "clang": "no such file or directory: '%s'"}
 	for name, format := range formats {
 		t.Run(name, func(t *testing.T) {
-			program, err := exec.LookPath(name)
-			if err != nil {
-				t.Skipf("%s is not installed", name)
-			}
+			program := lookPath(t, name)
 			for _, text := range texts {
 				words, ok := splitWords(text)
 				if !ok || len(words) == 0 {

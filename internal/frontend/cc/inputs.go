@@ -35,7 +35,8 @@ type gathering struct {
 
 	inputs []input
 	byPath map[string]int
-	union  facts // of all inputs
+	union  facts // of all inputs and arguments
+	args   facts // of macros given as arguments
 }
 
 // Inputs implements frontend.Frontend.
@@ -59,14 +60,14 @@ func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compi
 		return nil, err
 	}
 	sources := len(g.inputs)
-	listed, known := assembled(run, tc, files)
+	listed, known := assembled(c, run, tc, files)
 	if !known && g.union.asm && g.union.asmFiles {
 		return nil, compile.Refuse(compile.ReasonDirective, ".incbin or .include in assembler text")
 	}
 	for _, path := range listed {
 		path = absolute(c.Dir, path)
 		if _, gone := firstMissing(files, path); !gone {
-			g.add(path, true)
+			g.add(path, false)
 		} else if g.union.asmFiles && !isTemporary(path) {
 			return nil, compile.Refuse(compile.ReasonInputChanged, path)
 		}
@@ -77,7 +78,10 @@ func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compi
 	if err := g.refuseByContent(); err != nil {
 		return nil, err
 	}
-	s := newSearch(g, sources)
+	s, err := newSearch(g, sources)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.quoted(run.Stderr); err != nil {
 		return nil, err
 	}
@@ -151,9 +155,10 @@ func (g *gathering) scanInputs() error {
 	// Macros given as arguments are text too.
 	for i, arg := range g.c.Args {
 		if strings.HasPrefix(arg, "-D") || strings.HasPrefix(arg, "-Wp,") || i > 0 && g.c.Args[i-1] == "-D" {
-			g.union.addSigns(scan([]byte(strings.ReplaceAll(arg, "=", " "))))
+			g.args.addSigns(scan([]byte(arg)))
 		}
 	}
+	g.union.addSigns(&g.args)
 	return nil
 }
 
@@ -180,12 +185,13 @@ func (g *gathering) refuseByContent() error {
 			return compile.Refuse(compile.ReasonModules, input.path)
 		}
 	}
-	if g.chain.clang {
-		for _, arg := range g.c.Args {
-			if strings.HasPrefix(arg, "-fms-compatibility") {
-				// Names are then looked for beside every file that is being included.
-				return compile.Refuse(compile.ReasonOption, arg)
-			}
+	for _, arg := range g.c.Args {
+		if g.chain.clang && strings.HasPrefix(arg, "-fms-compatibility") {
+			// Names are then looked for beside every file that is being included.
+			return compile.Refuse(compile.ReasonOption, arg)
+		}
+		if charset, ok := strings.CutPrefix(arg, "-finput-charset="); ok && !isASCIISuperset(charset) {
+			return compile.Refuse(compile.ReasonOption, arg)
 		}
 	}
 	if g.union.paste {
@@ -210,10 +216,22 @@ func (g *gathering) refuseByContent() error {
 	return nil
 }
 
+// isASCIISuperset reports whether a character set writes no character with bytes that mean another one in ASCII, so that
+// scan reads it right.
+func isASCIISuperset(charset string) bool {
+	charset = strings.ToLower(charset)
+	switch charset {
+	case "utf-8", "utf8", "ascii", "us-ascii", "latin1", "latin-1", "koi8-r", "euc-jp", "euc-kr":
+		return true
+	}
+	return strings.HasPrefix(charset, "iso-8859-") || strings.HasPrefix(charset, "iso8859-") ||
+		strings.HasPrefix(charset, "windows-125") || strings.HasPrefix(charset, "cp125")
+}
+
 // bindAll returns why the outputs depend on the roots though no scan of them need show it: a project's file asks for its
 // own name while some are spelled by absolute path. Constant folding can leave no trace of the name.
 func (g *gathering) bindAll(sources int) string {
-	uses, spelled := false, false
+	uses, spelled := g.args.fileNames, false
 	for _, input := range g.inputs[:sources] {
 		if input.facts == nil || g.builtIn(input.path) {
 			continue

@@ -20,9 +20,10 @@ type search struct {
 	absent absentSet
 
 	directories map[string]*directory
-	results     map[place]found
 	walked      map[walk]bool
 	ids         map[fileID]int // inputs of the compiler's list by identity
+	computedOf  []string       // names by which an #include <MACRO> could mean an input; nil until needed
+	computedIn  map[*directory]bool
 
 	quote, angle []*directory // where "name" goes on after the includer's directory; where <name> starts
 	repeated     bool         // one directory occurs twice in quote
@@ -40,10 +41,12 @@ type directory struct {
 	path    string
 	missing *place // why it is not there
 	id      fileID
+	file    bool // it is none
 	renamed bool // it was put in place during the compile
 	twice   bool // the search list has it twice
 	asked   int
 	names   []string // all names, sorted, once enough were asked for
+	results map[string]found
 }
 
 // found is what a name is in a directory.
@@ -79,12 +82,12 @@ const (
 )
 
 // newSearch prepares a search; the first of the inputs are those that the compiler itself read.
-func newSearch(g *gathering, sources int) *search {
+func newSearch(g *gathering, sources int) (*search, error) {
 	s := &search{
 		g: g, start: g.run.Start.UnixNano(),
 		directories: make(map[string]*directory),
-		results:     make(map[place]found),
 		walked:      make(map[walk]bool),
+		computedIn:  make(map[*directory]bool),
 		ids:         make(map[fileID]int, len(g.inputs)),
 		once:        make(map[int]bool),
 		onceSizes:   make(map[int64]bool),
@@ -125,6 +128,9 @@ func newSearch(g *gathering, sources int) *search {
 			s.absent.add(*dir.missing)
 			continue
 		}
+		if dir.file && g.chain.clang {
+			return nil, compile.Refuse(compile.ReasonInput, dir.path+" is a header map")
+		}
 		if other, ok := first[dir.id]; ok {
 			// The compiler drops one of the two; which, depends on their kinds.
 			other.twice, dir.twice = true, true
@@ -133,7 +139,7 @@ func newSearch(g *gathering, sources int) *search {
 		first[dir.id] = dir
 		s.dirs = append(s.dirs, dir.path)
 	}
-	return s
+	return s, nil
 }
 
 // variableDirs splits a list of directories; an empty element is the working directory.
@@ -166,6 +172,7 @@ func (s *search) directory(path string) *directory {
 		return dir
 	}
 	dir.id = fileID{fi.Dev, fi.Ino}
+	dir.file = isRegular(fi)
 	dir.renamed = isDirectory(fi) && fi.Ctime >= s.start && s.start > fi.Mtime
 	return dir
 }
@@ -189,16 +196,19 @@ func (s *search) has(dir *directory, name string) (bool, error) {
 
 // look finds a name, which may have several components, in a directory, and records what is absent.
 func (s *search) look(dir *directory, name string, gch bool) (found, error) {
-	key := place{dir.path, name}
+	key := name
 	if gch {
-		key.name += "\x00"
+		key += "\x00"
 	}
-	if f, ok := s.results[key]; ok {
+	if f, ok := dir.results[key]; ok {
 		return f, nil
 	}
 	f, err := s.lookAnew(dir, name, gch)
-	if err == nil {
-		s.results[key] = f
+	if err == nil && f.state != foundNothing { // nothing is found again as fast as it is remembered
+		if dir.results == nil {
+			dir.results = make(map[string]found)
+		}
+		dir.results[key] = f
 	}
 	return f, err
 }
@@ -266,6 +276,10 @@ func (s *search) lookFile(dir *directory, name string, gch bool) (found, error) 
 			s.g.add(path, false)
 		}
 		return found{state: foundInput, input: i}, nil
+	}
+	if s.g.chain.clang && strings.ContainsAny(name, "\\\t") {
+		// clang writes such names as others; this one may have been read.
+		return found{}, compile.Refuse(compile.ReasonInput, path)
 	}
 	if fi.Mtime >= s.start || fi.Ctime >= s.start || dir.renamed {
 		return found{}, compile.Refuse(compile.ReasonInputChanged, path)
@@ -403,26 +417,43 @@ func (s *search) noPCH(name string) error {
 
 // computed follows, for an #include whose operand is a macro, every name by which it could have meant one of the inputs.
 func (s *search) computed(from *directory, n int) error {
-	for i := range n {
-		path := s.g.inputs[i].path
-		seen := make(map[string]bool)
-		for _, dir := range append([]*directory{from}, s.quote...) {
-			for _, spelled := range []string{dir.path, filepath.Clean(dir.path)} {
-				name, ok := strings.CutPrefix(path, spelled+"/")
-				if !ok || seen[name] {
-					continue
-				}
-				seen[name] = true
-				if err := s.follow(from, name, false, 0); err != nil {
-					return err
-				}
-				if err := s.follow(from, name, true, 0); err != nil {
-					return err
-				}
+	if s.computedIn[from] {
+		return nil
+	}
+	s.computedIn[from] = true
+	if s.computedOf == nil {
+		s.computedOf = []string{}
+		seen := make(map[*directory]bool)
+		for _, dir := range s.quote {
+			if !seen[dir] {
+				seen[dir] = true
+				s.computedOf = append(s.computedOf, s.namesBelow(dir, n)...)
+			}
+		}
+	}
+	for _, name := range append(s.namesBelow(from, n), s.computedOf...) {
+		for _, angle := range []bool{false, true} {
+			if err := s.follow(from, name, angle, 0); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
+}
+
+// namesBelow returns the paths of the first n inputs relative to a directory that they lie below.
+func (s *search) namesBelow(dir *directory, n int) []string {
+	var names []string
+	spelled, clean := dir.path+"/", filepath.Clean(dir.path)+"/"
+	for i := range n {
+		path := s.g.inputs[i].path
+		if name, ok := strings.CutPrefix(path, spelled); ok {
+			names = append(names, name)
+		} else if name, ok := strings.CutPrefix(path, clean); ok {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // findOnce notes which inputs a compiler reads once only: those with #pragma once, and those that #import names.

@@ -192,6 +192,15 @@ var inputsCases = []inputsCase{
 		absent: []string{"a/x/y.h"},
 	},
 	{
+		name: "header map", args: []string{"-c", "-Ix.hmap", "m.c"}, only: "clang", refused: compile.ReasonInput,
+		tree: map[string]string{"m.c": "int x;\n", "x.hmap": ""},
+	},
+	{
+		name: "byte order mark", args: []string{"-c", "-Ia", "m.c"},
+		tree:   map[string]string{"m.c": "\xef\xbb\xbf#include <x.h>\n", "x.h": "", "a/x.h": ""},
+		absent: []string{}, paths: []string{"a/x.h"},
+	},
+	{
 		name: "file macro, relative", args: []string{"-c", "m.c"},
 		tree: map[string]string{"m.c": "const char *f = __FILE__;\n"},
 	},

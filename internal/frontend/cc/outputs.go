@@ -17,6 +17,9 @@ const (
 	roleStackUsage   = "stack-usage"
 )
 
+// nullDevice as a dependency file means that none is wanted.
+const nullDevice = "/dev/null"
+
 // sideExtensions are the extensions of the files beside the object, by role.
 var sideExtensions = map[string]string{roleCoverage: ".gcno", roleSplitDwarf: ".dwo", roleStackUsage: ".su"}
 
@@ -45,7 +48,7 @@ func (p *parser) outputs() *compile.Decline {
 		if file == "-" || file == "" {
 			return compile.Refuse(compile.ReasonOutputFile, file)
 		}
-		if path := absolute(dir, file); path != os.DevNull {
+		if path := absolute(dir, file); path != nullDevice {
 			p.det.depFile = path
 			p.c.Outputs = append(p.c.Outputs, compile.Output{Role: roleDependencies, Path: path, Text: true})
 		}

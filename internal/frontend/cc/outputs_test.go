@@ -119,13 +119,9 @@ var outputLines = []string{
 // TestOutputs runs gcc and clang and compares the files they wrote with those that Parse announced.
 func TestOutputs(t *testing.T) {
 	for _, name := range []string{"gcc", "clang"} {
-		program, err := exec.LookPath(name)
-		if err != nil {
-			t.Logf("skip %s: not installed", name)
-			continue
-		}
 		for _, line := range outputLines {
 			t.Run(name+" "+line, func(t *testing.T) {
+				program := lookPath(t, name)
 				dir := layout(t)
 				args := strings.Fields(line)
 				inv := &compile.Invocation{Program: program, Args: args, Dir: dir, Env: []string{"PWD=" + dir}}
@@ -162,6 +158,15 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
+func lookPath(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not installed", name)
+	}
+	return path
+}
+
 func tree(t *testing.T, dir string) []string {
 	t.Helper()
 	var paths []string
@@ -180,13 +185,9 @@ func tree(t *testing.T, dir string) []string {
 // TestReplaced writes over existing outputs and compares what became of inode and mode with Output.Replaced.
 func TestReplaced(t *testing.T) {
 	for _, name := range []string{"gcc", "clang"} {
-		program, err := exec.LookPath(name)
-		if err != nil {
-			t.Logf("skip %s: not installed", name)
-			continue
-		}
 		for _, old := range []string{"", "old"} {
 			t.Run(fmt.Sprintf("%s over %q", name, old), func(t *testing.T) {
+				program := lookPath(t, name)
 				dir := layout(t)
 				args := strings.Fields("-c x.c -MD -g -gsplit-dwarf --coverage -fstack-usage")
 				inv := &compile.Invocation{Program: program, Args: args, Dir: dir}

@@ -181,6 +181,21 @@ func TestDeclines(t *testing.T) {
 	}
 }
 
+// TestNewlines declines paths that no line of a recipe or of a dependency file can hold.
+func TestNewlines(t *testing.T) {
+	dir := layout(t)
+	write(t, dir, "a\nb.c", "")
+	for _, args := range [][]string{
+		{"-c", "a\nb.c", "-o", "y.o"}, {"-c", "x.c", "-o", "a\nb"}, {"-c", "x.c", "-MD", "-MF", "a\nb"}, {"-c", "x.c", "-I", "a\nb"},
+		{"-c", "x.c", "-include", "a\nb"},
+	} {
+		_, d := New().Parse(&compile.Invocation{Program: "/usr/bin/gcc", Args: args, Dir: dir}, diskFiles{})
+		if d == nil || d.Reason != compile.ReasonArguments {
+			t.Errorf("Parse(%q) = %v, want uncacheable (arguments)", args, d)
+		}
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	dir := layout(t)
 	for _, name := range []string{"DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES", "CC_PRINT_OPTIONS", "CC_LOG_DIAGNOSTICS"} {

@@ -23,7 +23,7 @@ func (f *Frontend) Plan(c *compile.Compilation, tc *compile.Toolchain, scratch s
 	if hidesDeps(c) {
 		hidden = append(hidden, "-MD", "-MF", scratch+scratchDeps)
 	}
-	if hidesAssembler(tc, scratch) {
+	if hidesAssembler(c, tc, scratch) {
 		hidden = append(hidden, "-Wa,--MD,"+scratch+scratchAssembler)
 	}
 	at := slices.Index(c.Invocation.Args, "--")
@@ -39,12 +39,18 @@ func hidesDeps(c *compile.Compilation) bool {
 	if c.Detail.(*detail).userDeps != depsNone {
 		return false
 	}
-	return !slices.ContainsFunc(c.Args, func(arg string) bool { return strings.HasPrefix(arg, "-M") })
+	return !slices.ContainsFunc(c.Args, func(arg string) bool {
+		return strings.HasPrefix(arg, "-M") || strings.HasPrefix(arg, "-Wp,-M")
+	})
 }
 
-// hidesAssembler reports whether gcc's assembler is asked: -Wa splits at commas, so a path with one cannot be given.
-func hidesAssembler(tc *compile.Toolchain, scratch string) bool {
-	return !tc.Detail.(*chain).clang && !strings.Contains(scratch, ",")
+// hidesAssembler reports whether gcc's assembler is asked. -Wa splits at commas, so a path with one cannot be given; and
+// objects for link-time optimisation record the assembler's options.
+func hidesAssembler(c *compile.Compilation, tc *compile.Toolchain, scratch string) bool {
+	if tc.Detail.(*chain).clang || strings.Contains(scratch, ",") {
+		return false
+	}
+	return !slices.ContainsFunc(c.Args, func(arg string) bool { return strings.HasPrefix(arg, "-flto") })
 }
 
 // prerequisites returns the files that the compiler read, as it spells them, the source first.
@@ -109,8 +115,8 @@ func depsArgs(c *compile.Compilation) []string {
 
 // assembled returns the files that gcc's assembler names, as it spells them; ok is false where it did not say. It names what it
 // opened, the compiler's output included, and what line markers around inline assembly name, which it did not open.
-func assembled(run frontend.Run, tc *compile.Toolchain, files frontend.Files) (paths []string, ok bool) {
-	if !hidesAssembler(tc, run.Plan.Scratch) {
+func assembled(c *compile.Compilation, run frontend.Run, tc *compile.Toolchain, files frontend.Files) (paths []string, ok bool) {
+	if !hidesAssembler(c, tc, run.Plan.Scratch) {
 		return nil, false
 	}
 	text, _, err := files.Read(run.Plan.Scratch+scratchAssembler, maxDepfile)

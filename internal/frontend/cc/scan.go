@@ -73,6 +73,7 @@ func scan(text []byte) *facts {
 		// clang ends a line there and gcc does not.
 		return &facts{refuse: "carriage return within a line"}
 	}
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // a byte order mark is before the first line
 	united := &facts{}
 	texts := [][]byte{text}
 	if plain := replaceTrigraphs(text); plain != nil {

@@ -50,7 +50,7 @@ var (
 )
 
 func init() {
-	for _, c := range " \t\v\f\r" {
+	for _, c := range " \t\v\f\r\x00" { // both compilers skip NUL
 		class[c], isBlank[c] = blank, true
 	}
 	for c := 'a'; c <= 'z'; c++ {

@@ -57,6 +57,8 @@ func TestScanNames(t *testing.T) {
 		{"#if defined(__has_include) && __has_include(<a.h>)\n", []string{"has <a.h>"}},
 		{"#if __has_embed(\"a.bin\" limit(1))\n", []string{`has_embed "a.bin"`}},
 		{"#if __has_in\\\nclude(<a.h>)\n", []string{"has <a.h>"}},
+		{"\xef\xbb\xbf#include <a.h>\n", []string{"include <a.h>"}},
+		{"\x00 #include <a.h>\n", []string{"include <a.h>"}},
 		{"#define X(y) #y\n#include <a.h>\n", []string{"include <a.h>"}},
 	} {
 		if diff := cmp.Diff(names(scan([]byte(tt.text))), tt.want); diff != "" {

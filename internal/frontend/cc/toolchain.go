@@ -64,14 +64,20 @@ var chainVariables = []string{
 	"SDKROOT", "SYSROOT", "DEVELOPER_DIR",
 }
 
-// chainKey names a question: which compiler, asked with what.
+// chainKey names a question: which compiler, asked with what. A compiler finds its parts relative to where it lies, so a link
+// that leads to an equal program elsewhere is another compiler.
 type chainKey struct {
 	program digest.Digest
+	id      fileID
 	rest    string
 }
 
 func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) {
 	d := c.Detail.(*detail)
+	fi, err := files.Stat(c.Program)
+	if err != nil {
+		return chainKey{}, compile.Refuse(compile.ReasonCompiler, c.Program)
+	}
 	program, err := files.Digest(c.Program)
 	if err != nil {
 		return chainKey{}, compile.Refuse(compile.ReasonCompiler, c.Program)
@@ -87,8 +93,7 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) 
 	relative := false
 	for _, arg := range d.probeArgs {
 		part(arg)
-		relative = relative || strings.Contains(arg, "/") && !strings.HasPrefix(arg[strings.IndexByte(arg, '=')+1:], "/")
-		relative = relative || arg == "--sysroot" || arg == "-isysroot" || strings.HasPrefix(arg, "--sysroot=") || strings.HasPrefix(arg, "--gcc-toolchain=")
+		relative = relative || dependsOnDir(arg)
 	}
 	if d.splitDwarf {
 		part("objcopy")
@@ -108,7 +113,20 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) 
 	if relative {
 		part(c.Dir)
 	}
-	return chainKey{program: program, rest: b.String()}, nil
+	return chainKey{program: program, id: fileID{fi.Dev, fi.Ino}, rest: b.String()}, nil
+}
+
+// dependsOnDir reports whether an argument may be, or hold, a path relative to the working directory.
+func dependsOnDir(arg string) bool {
+	if strings.HasPrefix(arg, "-") {
+		option, value, ok := strings.Cut(arg, "=")
+		switch option {
+		case "--sysroot", "--gcc-toolchain", "--gcc-install-dir", "-resource-dir":
+			return ok && !strings.HasPrefix(value, "/")
+		}
+		return strings.Contains(value, "/") && !strings.HasPrefix(value, "/")
+	}
+	return arg != "c" && arg != "c++" && !strings.HasPrefix(arg, "/")
 }
 
 // hasRelative reports whether a list of paths has an element that depends on the working directory.

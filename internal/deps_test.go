@@ -1,0 +1,195 @@
+package internal
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/compile-cache/compile-cache-action/"
+
+// layers is the import policy: a package imports only packages of lower layers. A new package gets its line here first.
+var layers = []struct {
+	layer    int
+	packages []string
+}{
+	{0, []string{"internal", "internal/digest", "internal/protocol", "internal/config"}},
+	{1, []string{"internal/compile", "internal/wrapper"}},
+	{2, []string{"internal/cache", "internal/frontend", "internal/report"}},
+	{3, []string{"internal/frontend/cc", "internal/key", "internal/cache/cachetest", "internal/cache/disk", "internal/github"}},
+	{4, []string{"internal/engine"}},
+	{5, []string{"internal/daemon", "internal/oracle", "internal/fakecc"}},
+	{6, []string{"cmd/ccwrap", "cmd/compile-cache", "internal/oracle/oraclecc"}},
+}
+
+// only lists, for packages whose imports from this module are fixed, the whole of them.
+var only = map[string][]string{
+	"cmd/ccwrap":           {"internal/wrapper"},
+	"internal/wrapper":     {"internal/protocol"},
+	"internal/github":      {},
+	"internal/frontend/cc": {"internal/compile", "internal/digest", "internal/frontend"},
+}
+
+// homes lists the modules that have one home. What is not listed here, such as kong, is imported by cmd alone.
+var homes = map[string][]string{
+	"github.com/sethvargo/go-githubactions": {"internal/github"},
+	"github.com/dustin/go-humanize":         {"internal/report", "cmd/compile-cache"},
+	"golang.org/x/sync":                     {"internal/key", "internal/engine", "internal/cache", "internal/daemon"},
+	"golang.org/x/sys":                      {"internal/key", "internal/engine", "internal/cache", "internal/daemon", "internal/oracle"},
+}
+
+// mayReadTheWorld lists the packages that may read the clock and the environment, and exit.
+var mayReadTheWorld = []string{"cmd", "internal/wrapper", "internal/daemon", "internal/oracle/oraclecc"}
+
+// TestImports holds every package to the policy above. It parses: what a child such as go list reads, the cache of go test would
+// not notice.
+func TestImports(t *testing.T) {
+	layerOf := map[string]int{}
+	for _, l := range layers {
+		for _, p := range l.packages {
+			layerOf[p] = l.layer
+		}
+	}
+	seen := map[string]bool{}
+	eachFile(t, func(pkg, name string, file *ast.File) {
+		seen[pkg] = true
+		layer, ok := layerOf[pkg]
+		if !ok {
+			t.Errorf("package %s is in no layer; add it to layers", pkg)
+			return
+		}
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ours, ok := strings.CutPrefix(imported, module); ok {
+				below, known := layerOf[ours]
+				if known && below >= layer {
+					t.Errorf("%s (layer %d) imports %s (layer %d), want only lower layers", name, layer, ours, below)
+				}
+				if list, fixed := only[pkg]; fixed && !slices.Contains(list, ours) {
+					t.Errorf("%s imports %s, want only %v", name, ours, list)
+				}
+				continue
+			}
+			if host, _, _ := strings.Cut(imported, "/"); !strings.Contains(host, ".") {
+				continue // the standard library
+			}
+			if pkg == "cmd/ccwrap" || pkg == "internal/wrapper" || pkg == "internal/protocol" {
+				t.Errorf("%s imports %s, want only the standard library: every compile pays for it", name, imported)
+			}
+			if !within(pkg, homesOf(imported)) {
+				t.Errorf("%s imports %s, want it only in %v", name, imported, homesOf(imported))
+			}
+		}
+	})
+	for _, l := range layers {
+		for _, p := range l.packages {
+			if _, err := os.Stat(path.Join("..", p)); err == nil && !seen[p] {
+				t.Errorf("%s is in the policy, but no package is there", p)
+			}
+		}
+	}
+}
+
+// TestTimeAndEnvironmentAreValues finds calls by which a package would read what its caller should give it.
+func TestTimeAndEnvironmentAreValues(t *testing.T) {
+	banned := map[string][]string{
+		"time": {"Now", "Since", "Until"},
+		"os":   {"Getenv", "LookupEnv", "Environ", "ExpandEnv", "Setenv", "Exit", "UserHomeDir", "UserCacheDir"},
+		"log":  {"Fatal", "Fatalf", "Fatalln", "Print", "Printf", "Println"},
+	}
+	checked := 0
+	eachFile(t, func(pkg, name string, file *ast.File) {
+		if within(pkg, mayReadTheWorld) {
+			return
+		}
+		checked++
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			calls := banned[imported]
+			local := imported
+			if spec.Name != nil {
+				local = spec.Name.Name
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == local && slices.Contains(calls, sel.Sel.Name) {
+					t.Errorf("%s uses %s.%s, want it given as a value", name, imported, sel.Sel.Name)
+				}
+				return true
+			})
+		}
+	})
+	if checked == 0 {
+		t.Error("no file was checked")
+	}
+}
+
+// eachFile calls f for every Go file of this module but tests, with the package's path and the file's name below the root.
+func eachFile(t *testing.T, f func(pkg, name string, file *ast.File)) {
+	t.Helper()
+	root := os.DirFS("..")
+	found := 0
+	for _, top := range []string{"cmd", "internal"} {
+		err := fs.WalkDir(root, top, func(name string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir():
+				if _, err := fs.Stat(root, path.Join(name, "go.mod")); err == nil || d.Name() == "testdata" {
+					return fs.SkipDir // another module
+				}
+				return nil
+			case !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+				return nil
+			}
+			src, err := fs.ReadFile(root, name)
+			if err != nil {
+				return err
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			found++
+			f(path.Dir(name), name, file)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found < 50 {
+		t.Fatalf("found %d files, want the whole module", found)
+	}
+}
+
+// homesOf returns the packages that may import a module's package.
+func homesOf(imported string) []string {
+	for m, list := range homes {
+		if within(imported, []string{m}) {
+			return list
+		}
+	}
+	return []string{"cmd/compile-cache"}
+}
+
+// within reports whether p is one of the paths or below one.
+func within(p string, paths []string) bool {
+	return slices.ContainsFunc(paths, func(at string) bool { return p == at || strings.HasPrefix(p, at+"/") })
+}

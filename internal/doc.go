@@ -1,0 +1,39 @@
+// Package internal is a tour of the packages, from the bottom up. It holds nothing but this text and deps_test.go, which is the
+// import policy: a package imports only what comes before it here.
+//
+// # Words
+//
+//   - digest names content: SHA-256 and size. Everything that is stored has one.
+//   - protocol is what ccwrap and the daemon agree on: frames, limits, the names of sockets. It is types and prose, and imports
+//     nothing, since every compile pays for it.
+//   - config reads the settings that count when a daemon starts, each with its source.
+//   - compile holds the nouns that all others share: an Invocation came in, a Compilation is what it means, a Result is what it
+//     made, an Event is what is told of it, and Reasons is the one table of why things were not hits.
+//
+// # The wrapper
+//
+//   - wrapper is ccwrap: it is called in the compiler's place, asks the daemon, and replays a result, runs the compiler, or
+//     becomes it. It shares only protocol with the rest.
+//
+// # Contracts
+//
+//   - cache is the contract of a store. cache/cachetest is the suite that every store passes, a store in memory, and one that
+//     fails as planned.
+//   - frontend is the contract of a compiler family.
+//   - report makes numbers and text of events; the spool file of events is its only source.
+//
+// # One thing each
+//
+//   - frontend/cc is gcc and clang: what arguments mean, what a toolchain is, what a compile has read.
+//   - key is the law: the recipe of a compilation, the state of files, and the key made of both.
+//   - cache/disk is the store in a directory.
+//   - github speaks to the runner of a workflow.
+//
+// # The whole
+//
+//   - engine is the data path. Handle in handle.go reads top to bottom: parse, identify, lookup, restore or run and store, record.
+//   - daemon listens, limits, idles out and drains; wire.go is the one place where stores and engine are built.
+//   - oracle and fakecc are compilers for tests: a model of gcc that can tell a wrong object, and one that fails on command.
+//
+// The programs, ../cmd/ccwrap and ../cmd/compile-cache, come last. e2e is a module of its own that runs the action as GitHub would.
+package internal

@@ -1,0 +1,30 @@
+package engine
+
+import (
+	"bytes"
+	"debug/elf"
+	"io"
+	"strings"
+)
+
+// compressed reports whether an object holds sections that a scan cannot look into: compressed debug information, which
+// some assemblers write without being told, or bitcode and LTO streams. What cannot be read as the ELF file it claims to be
+// counts as compressed.
+func compressed(head []byte, r io.ReaderAt) bool {
+	if !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
+		return false
+	}
+	f, err := elf.NewFile(r)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	for _, s := range f.Sections {
+		switch {
+		case s.Flags&elf.SHF_COMPRESSED != 0, s.Name == ".llvmbc",
+			strings.HasPrefix(s.Name, ".gnu.lto_"), strings.HasPrefix(s.Name, ".zdebug_"):
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,153 @@
+//go:build unix
+
+package cc
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+)
+
+func TestPlan(t *testing.T) {
+	gcc, clang := &compile.Toolchain{Detail: &chain{}}, &compile.Toolchain{Detail: &chain{clang: true}}
+	for _, tt := range []struct {
+		args    string
+		tc      *compile.Toolchain
+		deps    depsMode
+		scratch string
+		want    string
+	}{
+		{"-c a.c", gcc, depsNone, "/s/1", "-c a.c -MD -MF /s/1.d -Wa,--MD,/s/1.as"},
+		{"-c a.c", clang, depsNone, "/s/1", "-c a.c -MD -MF /s/1.d"},
+		{"-c -- a.c", gcc, depsNone, "/s/1", "-c -MD -MF /s/1.d -Wa,--MD,/s/1.as -- a.c"},
+		{"-c -MD a.c", gcc, depsAll, "/s/1", "-c -MD a.c -Wa,--MD,/s/1.as"},
+		{"-c -MMD a.c", clang, depsUser, "/s/1", "-c -MMD a.c"},
+		{"-c -MP a.c", clang, depsNone, "/s/1", "-c -MP a.c"},
+		{"-c -flto a.c", gcc, depsNone, "/s/1", "-c -flto a.c -MD -MF /s/1.d"},
+		{"-c a.c", gcc, depsNone, "/s,1", "-c a.c -MD -MF /s,1.d"},
+	} {
+		args := strings.Fields(tt.args)
+		c := &compile.Compilation{Invocation: &compile.Invocation{Args: args}, Args: args, Detail: &detail{userDeps: tt.deps}}
+		got := strings.Join(New().Plan(c, tt.tc, tt.scratch).Args, " ")
+		if got != tt.want {
+			t.Errorf("Plan(%s, clang %t, %s) = %s, want %s", tt.args, tt.tc == clang, tt.scratch, got, tt.want)
+		}
+	}
+}
+
+func TestDepsArgs(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"-c -MMD -MF x.d -MT y -MQz -MP -Wp,-MMD,q.d -o a.o -O2 a.c", "-O2 a.c -M -MT x"},
+		{"-c -oa.o -O2 -Wp,-DX -- a.c", "-O2 -Wp,-DX -M -MT x -- a.c"},
+	} {
+		c := &compile.Compilation{Args: strings.Fields(tt.args), Detail: &detail{sourceArg: "a.c"}}
+		if got := strings.Join(depsArgs(c), " "); got != tt.want {
+			t.Errorf("depsArgs(%s) = %s, want %s", tt.args, got, tt.want)
+		}
+	}
+}
+
+// planOptions are the options under which the hidden ones must change nothing. Coverage and gcc's link-time optimisation write
+// random names without a seed.
+var planOptions = []string{
+	"", "-O2", "-Os", "-g", "-g -O2", "-g3", "-gdwarf-4 -O1", "-gsplit-dwarf -g", "-gz -g", "-pipe", "-flto -frandom-seed=1",
+	"-flto -ffat-lto-objects -frandom-seed=1", "-flto -g -frandom-seed=1", "-pg", "-fPIC", "-ffunction-sections -fdata-sections", "-fstack-usage", "--coverage -frandom-seed=1", "-fprofile-arcs -ftest-coverage -frandom-seed=1",
+	"-Wall -Wextra", "-Wall -fdiagnostics-color=always", "-w", "-std=c99", "-std=gnu11 -pedantic", "-m32 -ffreestanding", "-march=native",
+	"-fsanitize=address", "-fsanitize=undefined", "-fstack-protector-strong", "-D_FORTIFY_SOURCE=2 -O2", "-Wa,--noexecstack",
+	"-fno-asynchronous-unwind-tables", "-fdebug-prefix-map=/tmp=/x -g", "-ffile-prefix-map=/tmp=/x -g", "-fvisibility=hidden", "-include string.h",
+	"-MD", "-MMD", "-MD -MF other.d", "-MMD -MP -MT x", "-MD -MF /dev/null", "-x c", "-Werror=implicit", "-gno-record-gcc-switches -g", "-grecord-gcc-switches -g",
+	"-fopenmp", "-masm=intel", "-fverbose-asm", "-fno-ident",
+}
+
+const planSource = `#include <stdio.h>
+#include <stdlib.h>
+#warning something to say
+static int unused;
+int f(int x) { int *p = malloc(sizeof *p * x); __asm__("nop"); printf("%s %p\n", __func__, (void *)p); if (p) *p = x; return x; }
+`
+
+// The hidden options change no byte of any output nor of what the compiler says.
+func TestPlanChangesNothing(t *testing.T) {
+	for _, program := range compilers(t, "gcc", "clang") {
+		kind := filepath.Base(program)
+		shared := New()
+		for _, options := range planOptions {
+			t.Run(kind+"/"+options, func(t *testing.T) {
+				p := newProject(t, program, map[string]string{"m.c": planSource})
+				p.frontend = shared
+				inv := &compile.Invocation{Program: program, Args: append(strings.Fields(options), "-c", "m.c"), Dir: p.dir, Env: p.env}
+				c, declined := p.frontend.Parse(inv, p.files)
+				if declined != nil {
+					t.Skipf("not cached: %v", declined)
+				}
+				tc, err := p.frontend.Toolchain(t.Context(), c, p.files, p.ask)
+				if err != nil {
+					t.Fatalf("Toolchain: %v", err)
+				}
+				dir, err := os.MkdirTemp("", "plan") // a test's own directory may have a comma in its name
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { os.RemoveAll(dir) })
+				scratch := filepath.Join(dir, "scratch")
+				plan := p.frontend.Plan(c, tc, scratch)
+				plain := p.run(inv.Args)
+				if plain == nil {
+					t.Skipf("%s does not compile with %q here", kind, options)
+				}
+				planned := p.run(plan.Args)
+				if diff := cmp.Diff(planned, plain); diff != "" {
+					t.Errorf("%s %q differs from %q (-got +want):\n%.2000s", kind, plan.Args, inv.Args, diff)
+				}
+				if slices.Contains(plan.Args, "-MD") && hidesDeps(c) {
+					if _, err := os.Stat(scratch + scratchDeps); err != nil {
+						t.Errorf("%s %q: %v", kind, plan.Args, err)
+					}
+				}
+				if kind == "gcc" && !strings.Contains(options, "-flto") {
+					if _, err := os.Stat(scratch + scratchAssembler); err != nil {
+						t.Errorf("%s %q: %v", kind, plan.Args, err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// run compiles and returns all files that came to be, stdout and stderr by name; nil where the compiler failed.
+func (p *project) run(args []string) map[string]string {
+	p.t.Helper()
+	said, err := p.ask.Probe(p.t.Context(), append([]string{p.program}, args...), nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if said.Status != 0 {
+		return nil
+	}
+	got := map[string]string{"stdout": string(said.Stdout), "stderr": string(said.Stderr)}
+	entries, err := os.ReadDir(p.dir)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if entry.Name() == "m.c" {
+			continue
+		}
+		path := filepath.Join(p.dir, entry.Name())
+		text, err := os.ReadFile(path)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		got["file "+entry.Name()] = string(text)
+		if err := os.Remove(path); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	return got
+}

@@ -1,0 +1,217 @@
+//go:build unix
+
+package oracle
+
+import (
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// op is one change of a world. Ops are plain data, so that a history can be replayed with some of it left out; what cannot be done
+// then is not done.
+type op struct {
+	kind string
+	a, b string // paths below the world's directory, names, values
+	n    int
+	list [][]string
+}
+
+func (o op) String() string {
+	s := o.kind
+	for _, x := range []string{o.a, o.b} {
+		if x != "" {
+			s += fmt.Sprintf(" %q", x)
+		}
+	}
+	if o.list != nil {
+		s += fmt.Sprint(" ", o.list)
+	}
+	if o.n != 0 {
+		s += fmt.Sprint(" ", o.n)
+	}
+	return s
+}
+
+// apply makes the change.
+func (w *world) apply(o op) {
+	a, b := filepath.Join(w.dir, o.a), filepath.Join(w.dir, o.b)
+	switch o.kind {
+	case "write", "tool":
+		_ = os.MkdirAll(filepath.Dir(a), 0o755)
+		_ = os.WriteFile(a, []byte(o.b), 0o755)
+	case "replace": // by rename, as installers and editors do
+		_ = os.MkdirAll(filepath.Dir(a), 0o755)
+		if os.WriteFile(a+".new", []byte(o.b), 0o755) == nil {
+			_ = os.Rename(a+".new", a)
+		}
+	case "sneak": // same size, same time
+		fi, err := os.Stat(a)
+		if err != nil || fi.Size() != int64(len(o.b)) {
+			return
+		}
+		_ = os.WriteFile(a, []byte(o.b), 0o755)
+		_ = os.Chtimes(a, fi.ModTime(), fi.ModTime())
+	case "remove":
+		if fi, err := os.Lstat(a); err == nil && !fi.IsDir() {
+			_ = os.Remove(a)
+		}
+	case "touch":
+		_ = os.Chtimes(a, time.Now(), time.Now())
+	case "age": // a time in the past, of which there are few
+		t := time.Unix(1_700_000_000, 0).Add(time.Duration(o.n) * 400 * time.Millisecond)
+		_ = os.Chtimes(a, t, t)
+	case "chmod":
+		_ = os.Chmod(a, fs.FileMode(o.n))
+	case "swap":
+		if os.Rename(a, a+".swap") == nil {
+			_ = os.Rename(b, a)
+			_ = os.Rename(a+".swap", b)
+		}
+	case "rename":
+		if _, err := os.Lstat(b); err != nil {
+			_ = os.Rename(a, b)
+		}
+	case "link":
+		if fi, err := os.Lstat(a); err != nil || fi.Mode()&os.ModeSymlink != 0 {
+			_ = os.Remove(a)
+			_ = os.Symlink(o.b, a)
+		}
+	case "mkdir":
+		_ = os.MkdirAll(a, 0o755)
+	case "setenv":
+		w.setenv(o.a, o.b)
+	case "unset":
+		delete(w.env, o.a)
+		w.names = slices.DeleteFunc(w.names, func(n string) bool { return n == o.a })
+	case "flags":
+		w.flags = o.list
+	case "at":
+		w.at = o.n
+	case "cwd":
+		w.cwd = o.a
+	case "source":
+		w.source = o.a
+	case "absolute":
+		w.absolute = o.n != 0
+	case "output":
+		w.output = o.a
+	case "driver":
+		w.driver = o.a
+	case "umask":
+		w.umask = uint32(o.n)
+	case "columns":
+		w.columns = o.n
+	case "clock":
+		w.clock += o.n
+	case "restart":
+		w.restarts++
+	}
+}
+
+// step is what happens between two compiles, and during the second of them.
+type step struct {
+	ops    []op
+	during map[Moment][]op
+	rival  Moment // when another compile writes the same output
+	cut    bool   // the compiler's messages are not captured whole
+	stale  string // what becomes of old outputs: "" removed, "keep", "empty"
+}
+
+func (s step) String() string {
+	var parts []string
+	for _, o := range s.ops {
+		parts = append(parts, o.String())
+	}
+	for _, m := range []Moment{Started, Opened, Read, Written} {
+		for _, o := range s.during[m] {
+			parts = append(parts, string(m)+": "+o.String())
+		}
+	}
+	if s.rival != "" {
+		parts = append(parts, string(s.rival)+": another compile of the same output")
+	}
+	if s.cut {
+		parts = append(parts, "messages cut")
+	}
+	if s.stale != "" {
+		parts = append(parts, "outputs "+s.stale)
+	}
+	return "{" + strings.Join(parts, "; ") + "}"
+}
+
+// choose makes up the next steps, most often one.
+func (w *world) choose(rng *rand.Rand) []step {
+	s := step{stale: []string{"", "", "", "keep", "empty"}[rng.IntN(5)]}
+	switch n := rng.IntN(100); {
+	case n < 12: // nothing changes
+		return []step{s}
+	case n < 20: // during the compile
+		return w.chooseDuring(rng, s)
+	case n < 22:
+		s.rival = []Moment{Started, Read, Written}[rng.IntN(3)]
+		s.ops = append(s.ops, w.chooseOps(rng)...)
+		return []step{s, {}}
+	case n < 23:
+		s.cut = true
+		s.ops = append(s.ops, w.chooseOps(rng)...)
+		return []step{s, {}}
+	}
+	for range 1 + rng.IntN(2)*rng.IntN(2) {
+		s.ops = append(s.ops, w.chooseOps(rng)...)
+	}
+	if rng.IntN(4) == 0 {
+		return []step{s, {stale: "keep"}}
+	}
+	return []step{s}
+}
+
+// chooseDuring changes something in the middle of a compile, and often changes it back. What was compiled last is made new
+// first, so that the compiler runs.
+func (w *world) chooseDuring(rng *rand.Rand, s step) []step {
+	fresh := []string{"{r}/inc0"}
+	s.ops = append(s.ops, op{kind: "flags", list: append(slices.Clone(w.flags), []string{fmt.Sprintf("-DFRESH%d", rng.IntN(1000))})})
+	_ = fresh
+	p := w.chooseHeader(rng)
+	old, _ := os.ReadFile(filepath.Join(w.dir, p))
+	text := w.chooseText(rng, p)
+	at := []Moment{Started, Opened}[rng.IntN(2)]
+	var do, undo []op
+	switch rng.IntN(6) {
+	case 0, 1:
+		do, undo = []op{{kind: "write", a: p, b: text}}, []op{{kind: "write", a: p, b: string(old)}}
+		if old == nil {
+			undo = []op{{kind: "remove", a: p}}
+		}
+	case 2: // moved away and back
+		do = []op{{kind: "rename", a: p, b: p + ".away"}, {kind: "write", a: p, b: text}}
+		undo = []op{{kind: "remove", a: p}, {kind: "rename", a: p + ".away", b: p}}
+	case 3: // a directory swapped and swapped back
+		d1, d2 := fmt.Sprintf("p%d/co/inc0", w.at), fmt.Sprintf("p%d/co/inc%d", w.at, 1+rng.IntN(2))
+		do = []op{{kind: "swap", a: d1, b: d2}}
+		undo = do
+	case 4: // a link led elsewhere and back
+		l := fmt.Sprintf("p%d/co/link", w.at)
+		target, _ := os.Readlink(filepath.Join(w.dir, l))
+		do = []op{{kind: "link", a: l, b: "inc" + fmt.Sprint(rng.IntN(3))}}
+		undo = []op{{kind: "link", a: l, b: target}}
+	case 5: // a tool replaced
+		do = []op{{kind: "replace", a: "bin/as", b: string(Image(fmt.Sprint("as ", rng.IntN(3))))}}
+		undo = []op{{kind: "replace", a: "bin/as", b: readText(w, "bin/as")}}
+	}
+	s.during = map[Moment][]op{at: do}
+	if rng.IntN(4) > 0 {
+		s.during[[]Moment{Read, Written}[rng.IntN(2)]] = undo
+	}
+	return []step{s, {}}
+}
+
+func readText(w *world, p string) string {
+	b, _ := os.ReadFile(filepath.Join(w.dir, p))
+	return string(b)
+}
