@@ -37,6 +37,7 @@ type commands struct {
 	Clear   clearCmd   `cmd:"" help:"Remove everything stored; counters are kept."`
 	Shim    shimCmd    `cmd:"" help:"Make a directory of compiler shims, to be put first in PATH."`
 	Version versionCmd `cmd:"" help:"Show the version."`
+	Action  actionCmd  `cmd:"" hidden:"" help:"Be a step of the GitHub action."`
 	Daemon  daemonCmd  `cmd:"" hidden:"" help:"Be the daemon; started by the others."`
 }
 

@@ -264,4 +264,3 @@ func openTerminal() (master, slave *os.File, err error) {
 	}
 	return master, slave, nil
 }
-

@@ -118,14 +118,25 @@ func cmdListen(ts *testscript.TestScript, neg bool, args []string) {
 	if old {
 		ts.Check(setSocketTime(p.Socket(), time.Now().Add(-time.Minute)))
 	}
-	ts.Defer(func() { l.Close() })
+	var mu sync.Mutex
+	var open []net.Conn
+	ts.Defer(func() {
+		l.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, nc := range open {
+			nc.Close()
+		}
+	})
 	go func() {
 		for {
 			nc, err := l.Accept()
 			if err != nil {
 				return
 			}
-			ts.Defer(func() { nc.Close() })
+			mu.Lock()
+			open = append(open, nc)
+			mu.Unlock()
 			go impersonate(nc, args[0])
 		}
 	}()

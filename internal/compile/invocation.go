@@ -3,7 +3,11 @@
 // beyond reading and writing their stored form.
 package compile
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/digest"
+)
 
 // Invocation is one call of a compiler as the wrapper saw it. It is never changed after it was received.
 type Invocation struct {
@@ -78,6 +82,7 @@ type Toolchain struct {
 
 // ToolFile is one file of a toolchain. The recipe holds its role and digest, not its path.
 type ToolFile struct {
-	Role string // "driver", "cc1", "as", "library libisl.so.23"
-	Path string
+	Role   string // "driver", "cc1", "as", "library libisl.so.23"
+	Path   string
+	Digest digest.Digest
 }

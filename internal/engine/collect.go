@@ -52,7 +52,7 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 	if err != nil {
 		return err
 	}
-	if err := c.sameToolchain(); err != nil {
+	if err := c.sameToolchain(ctx, watch); err != nil {
 		return err
 	}
 
@@ -86,9 +86,12 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 }
 
 // sameToolchain checks that no part of the compiler was replaced while it ran.
-func (c *call) sameToolchain() error {
-	id, _, err := key.Identity(c.tc, c.State)
-	if err != nil || id != c.id {
+func (c *call) sameToolchain(ctx context.Context, watch *key.Watch) error {
+	if err := watch.SameTools(c.comp, c.tc); err != nil {
+		return err
+	}
+	tc, err := c.fe.Toolchain(ctx, c.comp, c.State, c.client)
+	if err != nil || key.Identity(tc) != c.id {
 		return compile.Refuse(compile.ReasonInputChanged, "the compiler")
 	}
 	return nil

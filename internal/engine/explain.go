@@ -65,7 +65,7 @@ func (c *call) note(ctx context.Context, set *compile.InputSet, digests []digest
 	if err != nil {
 		return
 	}
-	n := noted{Compilation: c.recipe.Key.String(), Set: id.String(), Recipe: string(c.recipe.Text), Tools: c.tools}
+	n := noted{Compilation: c.recipe.Key.String(), Set: id.String(), Recipe: string(c.recipe.Text), Tools: key.ToolLines(c.tc)}
 	for _, d := range digests {
 		sum := d.Sum()
 		n.Inputs = append(n.Inputs, sum[:shortDigest]...)
@@ -113,7 +113,7 @@ func (c *call) explain(ctx context.Context) {
 
 // differences lists what differs between an earlier compile and this one: recipe first, then inputs.
 func (c *call) differences(ctx context.Context, o noted) []compile.Cause {
-	causes := diffRecipes(o.Recipe, string(c.recipe.Text), o.Tools, c.tools)
+	causes := diffRecipes(o.Recipe, string(c.recipe.Text), o.Tools, key.ToolLines(c.tc))
 	compilation, err := digest.ParseKey(o.Compilation)
 	if err != nil {
 		return causes

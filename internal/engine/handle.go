@@ -25,7 +25,6 @@ type call struct {
 	fe     frontend.Frontend
 	comp   *compile.Compilation
 	tc     *compile.Toolchain
-	tools  []string // role and digest of the toolchain's files
 	id     digest.Key
 	roots  key.Roots
 	recipe key.Recipe
@@ -96,9 +95,7 @@ func (c *call) identify(ctx context.Context) error {
 	}
 	c.tc = tc
 	c.event.Compiler = tc.Kind
-	if c.id, c.tools, err = key.Identity(tc, c.State); err != nil {
-		return compile.Refuse(compile.ReasonCompiler, err.Error())
-	}
+	c.id = key.Identity(tc)
 	c.roots = key.FindRoots(c.inv, c.State.Exists)
 	var source digest.Digest
 	if c.comp.PerSource {
@@ -106,7 +103,7 @@ func (c *call) identify(ctx context.Context) error {
 			return compile.Refuse(compile.ReasonInput, err.Error())
 		}
 	}
-	c.recipe = key.Write(c.comp, tc, c.id, source, c.roots, key.Settings{Salt: c.set.salt, Env: c.set.keyEnv})
+	c.recipe = key.Write(c.comp, tc, c.id, source, c.roots, key.Settings{Salt: c.set.salt, Env: c.set.keyEnv, Inputs: c.set.extraInputs})
 	c.event.Compilation = c.recipe.Key.String()
 	return nil
 }
@@ -180,6 +177,7 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 		c.event.NotStored = err.Error()
 		return c.run(ctx, nil, false)
 	}
+	watch.NoteTools(c.comp, c.tc)
 	scratch := c.Scratch()
 	defer removeScratch(scratch)
 	plan := c.fe.Plan(c.comp, c.tc, scratch)

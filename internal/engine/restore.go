@@ -57,12 +57,16 @@ func (c *call) target(role string) (compile.Output, error) {
 	return compile.Output{}, fmt.Errorf("the compilation has no output %q", role)
 }
 
-// open returns a verified blob, as a local file where the store has one.
+// open returns a blob: a local file, which its store has verified, or a stream that is verified while it is read.
 func (c *call) open(ctx context.Context, stored compile.StoredOutput) (io.ReadCloser, error) {
-	if fo, ok := c.Store.(cache.FileOpener); ok && !stored.Text {
+	if fo, ok := c.Store.(cache.FileOpener); ok {
 		return fo.OpenFile(ctx, stored.Blob)
 	}
-	return c.Store.Open(ctx, stored.Blob)
+	r, err := c.Store.Open(ctx, stored.Blob)
+	if err != nil {
+		return nil, err
+	}
+	return cache.Verify(r, stored.Blob), nil
 }
 
 var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}

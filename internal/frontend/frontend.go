@@ -23,8 +23,9 @@ type Frontend interface {
 	// declines; it never guesses.
 	Parse(inv *compile.Invocation, files Files) (*compile.Compilation, *compile.Decline)
 
-	// Toolchain returns what besides arguments and inputs decides the output. It is called for every compilation, so it
-	// answers from memory while everything that its answer rests on is unchanged, and otherwise asks the compiler.
+	// Toolchain returns what besides arguments and inputs decides the output, as it is now. It is called for every
+	// compilation, so it answers from memory while everything that its answer rests on is unchanged, the contents of the
+	// files it lists included, and otherwise asks the compiler. Equal answers may be one pointer; nobody changes it.
 	// An error that is a *compile.Decline makes the call uncacheable.
 	Toolchain(ctx context.Context, c *compile.Compilation, files Files, ask Prober) (*compile.Toolchain, error)
 
@@ -70,6 +71,8 @@ type Files interface {
 	Stat(path string) (FileInfo, error)
 	// Digest returns the digest of a regular file's content.
 	Digest(path string) (digest.Digest, error)
+	// ToolDigest is Digest for parts of a compiler: where times say nothing (FUSE, 9p) it is computed once.
+	ToolDigest(path string) (digest.Digest, error)
 	// Read returns a regular file's content and digest, at most limit bytes, else an error.
 	Read(path string, limit int64) ([]byte, digest.Digest, error)
 	// Exists reports whether dir has an entry of this name, of any type, a dangling link included. A missing dir has none.

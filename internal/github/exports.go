@@ -36,8 +36,7 @@ type Exports struct {
 	Outputs []Pair
 }
 
-// Export leaves everything to later steps, or nothing but an error: none of it is written before all of it is known to
-// be writable as one line.
+// Export leaves all of this to later steps. What it can check it checks before it writes anything.
 func Export(action *githubactions.Action, e Exports) (err error) {
 	var names []string
 	if len(e.Env) > 0 {

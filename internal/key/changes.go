@@ -70,17 +70,17 @@ const coarsePatience = 50 * time.Millisecond
 // NewWatch begins a watch. The directories that will be searched are noted as they are now.
 func (s *State) NewWatch(c Clock, comp *compile.Compilation) (*Watch, error) {
 	w := &Watch{state: s, since: s.answer(), dirs: map[string]lastSeen{}}
-	start, err := c.Start()
+	start, err := s.startTime(c)
 	if err != nil {
-		return nil, fmt.Errorf("read the file system's clock: %w", err)
+		return nil, err
 	}
 	if !s.Fine {
 		// An input that bears this very tick could be written again within it: let the tick pass first.
 		deadline := s.Now().Add(coarsePatience)
 		for w.bears(comp.Inputs, start) && s.Now().Before(deadline) {
 			time.Sleep(time.Millisecond)
-			if start, err = c.Start(); err != nil {
-				return nil, fmt.Errorf("read the file system's clock: %w", err)
+			if start, err = s.startTime(c); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -96,6 +96,46 @@ func (s *State) NewWatch(c Clock, comp *compile.Compilation) (*Watch, error) {
 		w.noteDirs(d)
 	}
 	return w, nil
+}
+
+// startTime reads the clock as files' times are seen.
+func (s *State) startTime(c Clock) (int64, error) {
+	start, err := c.Start()
+	if err != nil {
+		return 0, fmt.Errorf("read the file system's clock: %w", err)
+	}
+	return s.adjust(frontend.FileInfo{Mtime: start, Ctime: start}).Mtime, nil
+}
+
+// NoteTools notes the directories of the compiler's parts too, for SameTools.
+func (w *Watch) NoteTools(comp *compile.Compilation, tc *compile.Toolchain) {
+	for _, p := range toolPaths(comp, tc) {
+		w.noteDirs(path.Dir(p))
+	}
+}
+
+func toolPaths(comp *compile.Compilation, tc *compile.Toolchain) []string {
+	paths := []string{comp.Program}
+	for _, f := range tc.Files {
+		paths = append(paths, f.Path)
+	}
+	return paths
+}
+
+// SameTools checks that no part of the compiler was replaced while it ran, not even for a while: content that is equal
+// afterwards does not tell.
+func (w *Watch) SameTools(comp *compile.Compilation, tc *compile.Toolchain) error {
+	done := map[string]bool{}
+	for _, p := range toolPaths(comp, tc) {
+		fi, err := w.state.Stat(p)
+		if err != nil || fi.Mtime >= w.start || fi.Ctime >= w.start {
+			return compile.Refuse(compile.ReasonInputChanged, p)
+		}
+		if err := w.components(path.Dir(p), done); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Start is the time before which nothing that the compile read may have changed.
@@ -224,6 +264,9 @@ func (w *Watch) components(dir string, done map[string]bool) error {
 			return compile.Refuse(compile.ReasonInputChanged, p+" was replaced")
 		case fi.Mode&modeType == modeLink && fi.Ctime >= w.start:
 			return compile.Refuse(compile.ReasonInputChanged, p+" is a new link")
+		case fi.Mode&modeType == modeDir && known && fi.Ctime >= w.start && w.start > fi.Mtime:
+			// Only a rename sets the one and not the other: it was away, and is back.
+			return compile.Refuse(compile.ReasonInputChanged, p+" was moved")
 		case fi.Mode&modeType == modeDir && !known && fi.Ctime >= w.start:
 			// A rename into place sets ctime and not mtime. Where both are late, names were added, or it was renamed and then
 			// names were added: of a directory not noted at the start that cannot be told.

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
@@ -147,7 +148,8 @@ func keyOf(compilation digest.Key, set *compile.InputSet, id digest.Key, digests
 	return digest.KeyOf(b)
 }
 
-// appendOnce writes which files that hold #pragma once, of equal content, have equal mtimes: gcc takes such for one file.
+// appendOnce writes which files that hold #pragma once, of equal content, have equal mtimes: gcc takes such for one file. It
+// compares whole seconds, so finer times do not count.
 func appendOnce(b []byte, once []int, digests []digest.Digest, mtimes []int64) []byte {
 	first := make(map[digest.Digest]int, len(once))
 	twins := false
@@ -161,14 +163,14 @@ func appendOnce(b []byte, once []int, digests []digest.Digest, mtimes []int64) [
 	if !twins {
 		return b
 	}
-	// Each file is written with the first of its content and mtime.
+	// Each file is written with the first of its content and second.
 	type class struct {
 		digest digest.Digest
-		mtime  int64
+		second int64
 	}
 	leader := map[class]int{}
 	for _, i := range once {
-		c := class{digests[i], mtimes[i]}
+		c := class{digests[i], time.Unix(0, mtimes[i]).Unix()}
 		if _, ok := leader[c]; !ok {
 			leader[c] = i
 		}

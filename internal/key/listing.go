@@ -16,6 +16,20 @@ type listing struct {
 	set   map[string]struct{}
 }
 
+// asked counts how often a directory without a listing was asked for names while it stayed the same.
+type asked struct {
+	id fileID
+	n  int
+}
+
+// A directory that stays the same for listAfter questions is listed: toolchains and system headers ask the same few
+// directories on every compile, and a listing that holds answers without a system call of its own. Those larger than
+// maxListed bytes, or changing all the time like the one objects are written to, are asked name by name.
+const (
+	listAfter = 3
+	maxListed = 256 << 10
+)
+
 // Names returns the sorted entries of dir; a missing directory has none. The caller must not change the slice.
 func (s *State) Names(dir string) ([]string, error) {
 	l, err := s.list(dir)
@@ -32,11 +46,33 @@ func (s *State) Exists(dir, name string) bool {
 	if err != nil {
 		return !missing(err)
 	}
-	if l := s.listed(dir, fi); l != nil {
+	l := s.listed(dir, fi)
+	if l == nil && s.worthListing(dir, fi) {
+		l, _ = s.list(dir)
+	}
+	if l != nil {
 		_, ok := l.set[name]
 		return ok
 	}
 	return s.present(dir, name)
+}
+
+func (s *State) worthListing(dir string, fi frontend.FileInfo) bool {
+	if fi.Size > maxListed {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.asked[dir]
+	if a.id != identity(fi) {
+		a = asked{id: identity(fi)}
+	}
+	a.n++
+	if len(s.asked) >= maxDirs {
+		clear(s.asked)
+	}
+	s.asked[dir] = a
+	return a.n > listAfter
 }
 
 // present asks the file system, without memory.

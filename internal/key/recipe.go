@@ -26,8 +26,11 @@ type Recipe struct {
 
 // Settings are those ingredients of a recipe that come from our own settings.
 type Settings struct {
-	Salt string   // COMPILE_CACHE_KEY_SALT
-	Env  []string // COMPILE_CACHE_KEY_ENV: further variables that count
+	Salt   string   // COMPILE_CACHE_KEY_SALT
+	Env    []string // COMPILE_CACHE_KEY_ENV: further variables that count
+	Inputs []string // COMPILE_CACHE_EXTRA_INPUTS: absolute paths of further inputs
+	// Inputs are COMPILE_CACHE_EXTRA_INPUTS, absolute: sets made without them must not answer where they are asked for.
+	Inputs []string
 }
 
 // Write writes the recipe of a compilation made with a toolchain of the given identity.
@@ -92,6 +95,13 @@ func Write(c *compile.Compilation, tc *compile.Toolchain, id digest.Key, source 
 	if set.Salt != "" {
 		line("salt", set.Salt)
 	}
+	for _, p := range set.Inputs {
+		line("extra input", roots.SpellPath(p))
+	}
+	// Their contents are in the key as every input's; their names are here, because sets of earlier compiles lack them.
+	for _, p := range set.Inputs {
+		line("extra input", roots.SpellPath(p))
+	}
 	if c.BindAll != "" {
 		line("bound to all roots", c.BindAll)
 		for _, r := range roots {
@@ -125,20 +135,18 @@ func printable(s string) string {
 }
 
 // Identity returns the identity of a toolchain: roles and contents of its files, not their paths, so that the same compiler
-// installed elsewhere is the same. roles lists one line per file, for explain.
-func Identity(tc *compile.Toolchain, files interface {
-	ToolDigest(string) (digest.Digest, error)
-}) (id digest.Key, roles []string, err error) {
-	lines := make([]string, 0, len(tc.Files)+1)
-	lines = append(lines, "kind "+tc.Kind)
-	for _, f := range tc.Files {
-		d, err := files.ToolDigest(f.Path)
-		if err != nil {
-			return digest.Key{}, nil, err
-		}
-		lines = append(lines, f.Role+" "+d.String())
+// installed elsewhere is the same.
+func Identity(tc *compile.Toolchain) digest.Key {
+	return digest.KeyOf([]byte("kind " + tc.Kind + "\n" + strings.Join(ToolLines(tc), "\n")))
+}
+
+// ToolLines lists role and digest of a toolchain's files.
+func ToolLines(tc *compile.Toolchain) []string {
+	lines := make([]string, len(tc.Files))
+	for i, f := range tc.Files {
+		lines[i] = f.Role + " " + f.Digest.String()
 	}
-	return digest.KeyOf([]byte(strings.Join(lines, "\n"))), lines, nil
+	return lines
 }
 
 var _ frontend.Files = (*State)(nil)

@@ -30,6 +30,7 @@ type State struct {
 	older   map[fileID]digest.Digest // the generation before; together they bound the memory
 	seen    map[string]lastSeen      // what a path held when it was last asked for
 	dirs    map[string]*listing
+	asked   map[string]asked
 	classes map[uint64]fsClass // by device
 	answers uint64             // counts changes of seen, so that a watch can tell what was known when it began
 	hashing singleflight.Group
@@ -79,7 +80,7 @@ const (
 func NewState(now func() time.Time) *State {
 	return &State{
 		Now: now, digests: map[fileID]digest.Digest{}, seen: map[string]lastSeen{},
-		dirs: map[string]*listing{}, classes: map[uint64]fsClass{},
+		dirs: map[string]*listing{}, asked: map[string]asked{}, classes: map[uint64]fsClass{},
 	}
 }
 

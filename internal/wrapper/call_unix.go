@@ -34,7 +34,7 @@ func run(name string, args []string, ignored uint64) int {
 // workDir returns the physical working directory, "" where it has no name.
 func (c *call) workDir() string {
 	if c.dir == "" {
-		if dir, err := syscall.Getwd(); err == nil && dir[0] == '/' {
+		if dir := workDir(); dir != "" && dir[0] == '/' {
 			c.dir = dir
 		}
 	}

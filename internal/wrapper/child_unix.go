@@ -67,6 +67,7 @@ func (t *conversation) run(r *protocol.Run) (*protocol.Ran, int) {
 	if r.Args != nil {
 		args = r.Args
 	}
+	runtimeQuit()
 	// Ignoring SIGCHLD would lose the child's status. Compilers set it to its default themselves, for the same reason.
 	t.ignore(t.ignored &^ (1 << (syscall.SIGCHLD - 1)))
 	var streams []*stream

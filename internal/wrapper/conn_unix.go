@@ -22,9 +22,15 @@ type conn struct {
 	fd       int
 	path     string // of the socket
 	dev, ino uint64 // of the socket's file when it was dialled
-	buf      []byte // read but not yet taken
-	space    [8 << 10]byte
+	buf      []byte // read but not yet taken, in received
 }
+
+// Buffers are static, as the one connection at a time of one process allows: a hit then hardly touches the heap.
+var (
+	received [8 << 10]byte
+	// sent is enough for the Request of a usual environment and command line.
+	sent [32 << 10]byte
+)
 
 // dial connects to the daemon at path. The peer must be of our user: the directory was checked before, but a socket may
 // outlive what a directory was.
@@ -60,11 +66,11 @@ func (c *conn) timeout(option int, d time.Duration) {
 
 // send writes one frame with one system call, where the socket's buffer holds it.
 func (c *conn) send(m protocol.Message) error {
-	b := protocol.AppendFrame(make([]byte, 0, frameSpace), m)
+	b := protocol.AppendFrame(sent[:0], m)
 	if len(b) > protocol.MaxFrame {
 		return protocol.ErrFrame
 	}
-	if len(b) > frameSpace {
+	if len(b) > len(sent) {
 		// It may not fit into the buffer of a socket that nobody reads yet.
 		c.timeout(syscall.SO_SNDTIMEO, protocol.Patience)
 	}
@@ -86,9 +92,6 @@ func (c *conn) send(m protocol.Message) error {
 	return nil
 }
 
-// frameSpace is enough for the Request of a usual environment and command line.
-const frameSpace = 32 << 10
-
 // Read takes what has arrived, so that a frame usually costs one system call.
 func (c *conn) Read(p []byte) (int, error) {
 	if len(c.buf) == 0 {
@@ -96,7 +99,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		c.buf = c.space[:n]
+		c.buf = received[:n]
 	}
 	n := copy(p, c.buf)
 	c.buf = c.buf[n:]
@@ -105,7 +108,7 @@ func (c *conn) Read(p []byte) (int, error) {
 
 func (c *conn) receive() (int, error) {
 	for {
-		n, err := syscall.Read(c.fd, c.space[:])
+		n, err := syscall.Read(c.fd, received[:])
 		switch {
 		case n > 0:
 			return n, nil

@@ -4,16 +4,6 @@ package wrapper
 
 import "syscall"
 
-// readLink returns the text of a link, "" where there is none.
-func readLink(path string) string {
-	var buf [256]byte
-	n, err := syscall.Readlink(path, buf[:])
-	if err != nil || n <= 0 || n == len(buf) {
-		return ""
-	}
-	return string(buf[:n])
-}
-
 // firstLine returns the first line of a small file, "" where there is none.
 func firstLine(path string) string {
 	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)

@@ -34,17 +34,28 @@ func within(dir, path string) string {
 	return dir + "/" + path
 }
 
+// linkText is where links are read to. On the stack so much would have the stack grow, by copies, at every start.
+var linkText [4096]byte
+
+// readLink returns the text of a link, "" where there is none.
+func readLink(path string) string {
+	n, err := syscall.Readlink(path, linkText[:])
+	if err != nil || n <= 0 || n == len(linkText) {
+		return ""
+	}
+	return string(linkText[:n])
+}
+
 // followLinks resolves the links that path itself is, not those in its directories. A link that cannot be read
 // ends the walk.
 func followLinks(path string) string {
 	const maxLinks = 40 // as in the kernel
-	var buf [4096]byte
 	for range maxLinks {
-		n, err := syscall.Readlink(path, buf[:])
-		if err != nil || n <= 0 || n == len(buf) {
+		text := readLink(path)
+		if text == "" {
 			break
 		}
-		path = within(parent(path), string(buf[:n]))
+		path = within(parent(path), text)
 	}
 	return path
 }

@@ -45,12 +45,11 @@ func (s self) instance() string {
 		return ""
 	}
 	dir := parent(s.path)
-	var buf [4096]byte
-	n, err := syscall.Readlink(dir+"/.instance", buf[:])
-	if err != nil || n <= 0 || n == len(buf) {
+	text := readLink(dir + "/.instance")
+	if text == "" {
 		return ""
 	}
-	return within(dir, string(buf[:n]))
+	return within(dir, text)
 }
 
 // is reports whether a file is a ccwrap, this one or another; target is the name of the file that it leads to.

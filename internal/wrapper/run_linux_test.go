@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -178,6 +179,32 @@ func TestSignalsArePassedOn(t *testing.T) {
 		if got := cmd.ProcessState.ExitCode(); got != 9 {
 			t.Errorf("after %v status %d, want 9", sig, got)
 		}
+	}
+}
+
+// A wrapper that waits for its daemon ends by SIGQUIT as any program, without Go's stack traces.
+func TestQuitWhileWaiting(t *testing.T) {
+	in := newInstance(t)
+	asked := make(chan struct{})
+	in.serve(func(p *peer) {
+		p.request()
+		close(asked)
+		waitForEnd(p)
+	})
+	cmd := in.command(ccwrap, "/bin/true")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if !status.Signaled() || status.Signal() != syscall.SIGQUIT || stderr.Len() > 0 {
+		t.Errorf("ended %v with %q, want SIGQUIT and not a word", cmd.ProcessState, stderr.String())
 	}
 }
 

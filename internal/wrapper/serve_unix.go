@@ -29,6 +29,9 @@ type conversation struct {
 // serve asks the daemon and does what it says.
 func (c *call) serve() int {
 	t := &conversation{call: c, place: c.place(protocol.NamespaceID(namespaceLink()))}
+	if c.ignored&(1<<(syscall.SIGQUIT-1)) == 0 {
+		plainQuit()
+	}
 	v, status := t.converse()
 	if v == fault {
 		countUnrecorded(t.place)

@@ -5,6 +5,14 @@ import (
 	"time"
 )
 
+func workDir() string {
+	dir, err := syscall.Getwd()
+	if err != nil {
+		return ""
+	}
+	return dir
+}
+
 func socket() (int, error) {
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err == nil {
@@ -103,6 +111,10 @@ func withHandle(*syscall.SysProcAttr, *int) {}
 
 // signalChild sends a signal to a child.
 func signalChild(pid, _ int, sig syscall.Signal) { _ = syscall.Kill(pid, sig) }
+
+// plainQuit and runtimeQuit do nothing: package syscall has no sigaction, so SIGQUIT to a waiting ccwrap prints Go's traces.
+func plainQuit()   {}
+func runtimeQuit() {}
 
 // dieBy ends this process by a signal, as the child ended, without a second core file. It returns where the signal
 // does not end it: Go keeps its own handlers of faults such as SIGSEGV.

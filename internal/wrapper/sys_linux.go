@@ -6,6 +6,15 @@ import (
 	"unsafe"
 )
 
+// workDir is syscall.Getwd without its 4 KiB of stack.
+func workDir() string {
+	n, err := syscall.Getcwd(linkText[:])
+	if err != nil || n <= 1 {
+		return ""
+	}
+	return string(linkText[:n-1])
+}
+
 func socket() (int, error) {
 	return syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 }
@@ -82,6 +91,25 @@ func signalChild(pid, handle int, sig syscall.Signal) {
 	_ = syscall.Kill(pid, sig)
 }
 
+// quitAction is what Go's runtime does on SIGQUIT, as struct sigaction, while plainQuit is in force.
+var quitAction [8]uint64
+
+// plainQuit has SIGQUIT end us without the stack traces that Go's runtime prints; runtimeQuit undoes it.
+func plainQuit() {
+	var action [8]uint64
+	syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGQUIT), uintptr(unsafe.Pointer(&action)),
+		uintptr(unsafe.Pointer(&quitAction)), maskBytes, 0, 0)
+}
+
+func runtimeQuit() {
+	if quitAction[0] != 0 {
+		syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGQUIT), uintptr(unsafe.Pointer(&quitAction)), 0, maskBytes, 0, 0)
+	}
+}
+
+// maskBytes is the size of the kernel's signal set.
+const maskBytes = 8
+
 // dieBy ends this process by a signal, as the child ended, without a second core file. It returns where the signal
 // does not end it.
 func dieBy(sig syscall.Signal) {
@@ -90,7 +118,6 @@ func dieBy(sig syscall.Signal) {
 	syscall.RawSyscall(syscall.SYS_PRCTL, prSetDumpable, 0, 0) // a core_pattern that is a pipe ignores the limit
 	// All zero means the default action: struct sigaction is no longer than this anywhere.
 	var action [8]uint64
-	const maskBytes = 8
 	syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&action)), 0, maskBytes, 0, 0)
 	unblock := uint64(1) << (sig - 1)
 	const sigUnblock = 1

@@ -34,15 +34,15 @@ func (s *Store) OpenFile(ctx context.Context, d digest.Digest) (cache.File, erro
 	n := blobName(d)
 	path := s.path(n)
 	right, known := s.verified.get(n.sum)
-	if !known {
-		// What was never opened could be anything, and opening a FIFO would wait for its writer.
-		if _, err := stateAt(path, false); err != nil {
-			return nil, s.openFailed(path, n, err)
-		}
-	}
 	f, st, err := s.files.open(path)
 	if err != nil {
-		return nil, s.openFailed(path, n, err)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, cache.ErrNotFound
+		case errors.Is(err, errNotRegular):
+			return nil, s.corrupt(path, n.label(), state{}, err)
+		}
+		return nil, fmt.Errorf("open %s: %w", n.label(), err)
 	}
 	if !known || st != right || st.size != d.Size() {
 		if err := s.verify(ctx, f, st, d, path); err != nil {
@@ -51,18 +51,8 @@ func (s *Store) OpenFile(ctx context.Context, d digest.Digest) (cache.File, erro
 		}
 		s.verified.put(n.sum, st)
 	}
-	s.uses.mark(n, s.now(), true)
+	s.uses.mark(n, s.now())
 	return f, nil
-}
-
-func (s *Store) openFailed(path string, n name, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return cache.ErrNotFound
-	case errors.Is(err, errNotRegular):
-		return s.corrupt(path, n.label(), state{}, err)
-	}
-	return fmt.Errorf("open %s: %w", n.label(), err)
 }
 
 // verify hashes an open blob and leaves it positioned at its start.
@@ -103,7 +93,7 @@ func (s *Store) Put(ctx context.Context, d digest.Digest, open func() (io.ReadCl
 	}
 	path := s.path(n)
 	if st, err := stateAt(path, false); err == nil && st.size == d.Size() {
-		s.uses.mark(n, s.now(), true)
+		s.uses.mark(n, s.now())
 		return nil
 	}
 	if s.opts.MaxBytes > 0 && d.Size() > s.opts.MaxBytes {
@@ -115,7 +105,6 @@ func (s *Store) Put(ctx context.Context, d digest.Digest, open func() (io.ReadCl
 	var change counts
 	change.add(kindBlob, 1, footprint(d.Size()))
 	s.grown(change)
-	s.uses.mark(n, s.now(), false)
 	return nil
 }
 

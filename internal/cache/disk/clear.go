@@ -32,7 +32,7 @@ func (s *Store) Clear(ctx context.Context) error {
 		}
 	}
 	s.memory.clear()
-	s.uses.clear()
+	s.uses.take()
 	if err := s.writeSize(counts{}, s.now().Unix(), s.size.pending()); err != nil {
 		failed = errors.Join(failed, err)
 	}

@@ -62,7 +62,7 @@ func (s *Store) manifest(n name) (*manifest, error) {
 	}
 	known, _ := s.memory.get(n).(*manifest)
 	if known != nil && known.proof == proof {
-		s.uses.mark(n, now, true)
+		s.uses.mark(n, now)
 		return known, nil
 	}
 	files, err := s.listSets(n, dir)
@@ -93,7 +93,7 @@ func (s *Store) manifest(n name) (*manifest, error) {
 	}
 	m.newest = newest(m.sets)
 	s.memory.put(n, m, manifestCost(m))
-	s.uses.mark(n, now, true)
+	s.uses.mark(n, now)
 	return m, nil
 }
 
@@ -171,7 +171,6 @@ func (s *Store) AddInputSet(ctx context.Context, compilation digest.Key, set *co
 	if err := s.writeRecord(kindSets, dir+"/"+id.String(), setID(n, id), payload, added); err != nil {
 		return err
 	}
-	s.uses.mark(n, s.now(), false)
 
 	// The next lookup reads the directory again; the decoded sets spare it the files.
 	m := &manifest{sets: []knownSet{{id: id, added: added.UnixNano(), set: set}}}

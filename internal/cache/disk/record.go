@@ -121,7 +121,7 @@ func (s *Store) result(n name) (*compile.Result, error) {
 		return nil, fmt.Errorf("read %s: %w", n.label(), err)
 	}
 	if known, ok := s.memory.get(n).(*knownResult); ok && known.proof == proof && proof != (state{}) {
-		s.uses.mark(n, s.now(), true)
+		s.uses.mark(n, s.now())
 		return known.result, nil
 	}
 	path := s.path(n)
@@ -134,7 +134,7 @@ func (s *Store) result(n name) (*compile.Result, error) {
 		return nil, s.corrupt(path, n.label(), state{}, err)
 	}
 	s.memory.put(n, &knownResult{proof, r}, resultCost(r))
-	s.uses.mark(n, s.now(), true)
+	s.uses.mark(n, s.now())
 	return r, nil
 }
 
@@ -168,7 +168,6 @@ func (s *Store) PutResult(ctx context.Context, key digest.Key, r *compile.Result
 	if proof, err := s.classProof(n.class); err == nil {
 		s.memory.put(n, &knownResult{proof, r}, resultCost(r))
 	}
-	s.uses.mark(n, s.now(), false)
 	return nil
 }
 
@@ -181,7 +180,7 @@ func (s *Store) Note(ctx context.Context, key digest.Key) ([]byte, error) {
 		n := name{kindNote, class, key.Sum()}
 		b, err := s.readRecord(s.path(n), n.label())
 		if err == nil {
-			s.uses.mark(n, s.now(), true)
+			s.uses.mark(n, s.now())
 		}
 		if err == nil || !errors.Is(err, cache.ErrNotFound) {
 			return b, err
@@ -199,6 +198,5 @@ func (s *Store) PutNote(ctx context.Context, key digest.Key, b []byte) error {
 	if len(b) > cache.MaxNote {
 		return fmt.Errorf("put %s: %d bytes are more than a note may have", n.label(), len(b))
 	}
-	s.uses.mark(n, s.now(), false)
 	return s.writeRecord(kindNote, s.path(n), n.label(), b, time.Time{})
 }

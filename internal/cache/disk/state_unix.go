@@ -35,8 +35,10 @@ func stateAt(path string, directory bool) (state, error) {
 // the poller costs five system calls and is of no use for regular files.
 func openRegular(path string) (*os.File, state, error) {
 	fd := -1
+	// Without O_NONBLOCK, opening a FIFO would wait for its writer. For a regular file the flag means nothing, and it is
+	// taken back before anyone sees the descriptor.
 	err := retry(func() (err error) {
-		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 		return err
 	})
 	if err == unix.ELOOP {
@@ -48,6 +50,9 @@ func openRegular(path string) (*os.File, state, error) {
 	var st unix.Stat_t
 	if err = retry(func() error { return unix.Fstat(fd, &st) }); err == nil && uint32(st.Mode)&unix.S_IFMT != unix.S_IFREG {
 		err = errNotRegular
+	}
+	if err == nil {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFL, 0)
 	}
 	if err != nil {
 		unix.Close(fd)

@@ -1,11 +1,11 @@
 package disk
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -26,25 +26,9 @@ type Trimmed struct {
 	Bytes int64
 }
 
-// age orders items for trimming: what this process used comes last, whatever the times say.
-// Seconds are fine enough, and keep the table of ages small however many files there are.
-type age struct {
-	ours   bool
-	second int64 // of the last use
-}
-
-func (a age) compare(b age) int {
-	if a.ours != b.ours {
-		if a.ours {
-			return 1
-		}
-		return -1
-	}
-	return cmp.Compare(a.second, b.second)
-}
-
 // Trim counts what is stored, removes what killed processes left in tmp, and, if more than MaxBytes is stored, removes what
-// was used longest ago until 90 % is left: blobs, results, sets and notes of all classes alike. It works in short steps
+// was used longest ago until 90 % is left: blobs, results, sets and notes of all classes alike. So what this process has used since
+// it was opened stays while anything older is left. It works in short steps
 // and may be stopped by ctx at any point. It walks the store twice instead of keeping a list: a million results would
 // be a list of hundreds of megabytes.
 func (s *Store) Trim(ctx context.Context) (Trimmed, error) {
@@ -60,7 +44,7 @@ func (s *Store) Trim(ctx context.Context) (Trimmed, error) {
 	s.removeTemporaries(lock)
 	included := s.size.pending()
 	var total, removed counts
-	ages := map[age]int64{}
+	ages := map[int64]int64{}
 	if err := s.walk(ctx, func(i item) error {
 		total = total.plus(i.counts)
 		ages[s.age(i)] += i.counts.bytes
@@ -108,28 +92,22 @@ func (s *Store) nameOf(i item) (name, bool) {
 	return name{kind: i.kind, class: uint8(max(class, 0)), sum: i.sum}, class >= 0
 }
 
-func (s *Store) age(i item) age {
-	last, ours := i.modified, false
+// age returns the second of the last use. Seconds are fine enough, and keep the table of ages small however many files
+// there are.
+func (s *Store) age(i item) int64 {
+	last := i.modified
 	if n, ok := s.nameOf(i); ok {
-		var u use
-		if u, ours = s.uses.get(n); ours {
-			last = max(last, u.at)
-		}
+		last = max(last, s.uses.last(n))
 	}
-	return age{ours: ours, second: last / int64(time.Second)}
+	return last / int64(time.Second)
 }
 
 // removeOldest removes the oldest items, of about the given bytes in all. What was used since the ages were taken is younger now,
 // and stays.
-func (s *Store) removeOldest(ctx context.Context, ages map[age]int64, bytes int64) (removed counts, err error) {
-	order := make([]age, 0, len(ages))
-	for a := range ages {
-		order = append(order, a)
-	}
-	slices.SortFunc(order, age.compare)
-	var last age // of the ages that are removed; of this one only as much as is needed
+func (s *Store) removeOldest(ctx context.Context, ages map[int64]int64, bytes int64) (removed counts, err error) {
+	var last int64 // of the ages that are removed; of this one only as much as is needed
 	rest := bytes
-	for _, a := range order {
+	for _, a := range slices.Sorted(maps.Keys(ages)) {
 		last = a
 		if ages[a] >= rest {
 			break
@@ -137,13 +115,10 @@ func (s *Store) removeOldest(ctx context.Context, ages map[age]int64, bytes int6
 		rest -= ages[a]
 	}
 	err = s.walk(ctx, func(i item) error {
-		switch s.age(i).compare(last) {
-		case 1:
+		switch a := s.age(i); {
+		case a > last || a == last && rest <= 0:
 			return nil
-		case 0:
-			if rest <= 0 {
-				return nil
-			}
+		case a == last:
 			rest -= i.counts.bytes
 		}
 		if err := s.removeItem(i); err != nil {

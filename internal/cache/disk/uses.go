@@ -9,34 +9,28 @@ import (
 // maxUses bounds the names whose last use is remembered, of about 70 bytes each. Of names beyond it the file's time counts.
 const maxUses = 1 << 20
 
-// uses remembers what this process used and when. It is kept until Close, also after it was saved, because trimming
-// spares what was used since the store was opened while anything else is left.
+// uses remembers when this process last used what it read, until that is saved as the file's time. What is put needs
+// none of this: its file is new.
 type uses struct {
 	mu sync.Mutex
-	m  map[name]use // guarded by mu
+	m  map[name]int64 // nanoseconds since the epoch; guarded by mu
 }
 
-type use struct {
-	at      int64 // nanoseconds since the epoch
-	unsaved bool  // the file's time is older
-}
+func newUses() *uses { return &uses{m: map[name]int64{}} }
 
-func newUses() *uses { return &uses{m: map[name]use{}} }
-
-// mark notes a use. A put saves itself, since its file is new.
-func (u *uses) mark(n name, at time.Time, unsaved bool) {
+func (u *uses) mark(n name, at time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if old, ok := u.m[n]; ok || len(u.m) < maxUses {
-		u.m[n] = use{at: at.UnixNano(), unsaved: unsaved || old.unsaved}
+	if _, ok := u.m[n]; ok || len(u.m) < maxUses {
+		u.m[n] = at.UnixNano()
 	}
 }
 
-func (u *uses) get(n name) (use, bool) {
+// last returns the last use, or 0.
+func (u *uses) last(n name) int64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	v, ok := u.m[n]
-	return v, ok
+	return u.m[n]
 }
 
 func (u *uses) forget(n name) {
@@ -45,30 +39,19 @@ func (u *uses) forget(n name) {
 	delete(u.m, n)
 }
 
-func (u *uses) clear() {
+// take returns all uses and forgets them: one that cannot be saved now will not be later.
+func (u *uses) take() map[name]int64 {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	clear(u.m)
-}
-
-// takeUnsaved returns the unsaved uses and counts them as saved: one that cannot be written now will not be later.
-func (u *uses) takeUnsaved() map[name]int64 {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	taken := map[name]int64{}
-	for n, v := range u.m {
-		if v.unsaved {
-			taken[n] = v.at
-			u.m[n] = use{at: v.at}
-		}
-	}
+	taken := u.m
+	u.m = map[name]int64{}
 	return taken
 }
 
 // saveUses writes last uses to the files' times, in steps.
 func (s *Store) saveUses(ctx context.Context) error {
 	p := pace{now: s.now}
-	for n, at := range s.uses.takeUnsaved() {
+	for n, at := range s.uses.take() {
 		if err := p.step(ctx); err != nil {
 			return err
 		}

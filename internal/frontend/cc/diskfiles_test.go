@@ -60,3 +60,6 @@ func (diskFiles) Names(dir string) ([]string, error) {
 	}
 	return names, err
 }
+
+// ToolDigest implements frontend.Files.
+func (f diskFiles) ToolDigest(path string) (digest.Digest, error) { return f.Digest(path) }

@@ -267,3 +267,9 @@ func (f *fastFiles) Exists(dir, name string) bool {
 func (f *fastFiles) Names(dir string) ([]string, error) {
 	return remember(f, f.names, dir, diskFiles{}.Names)
 }
+
+// ToolDigest implements frontend.Files.
+func (f *fastFiles) ToolDigest(path string) (digest.Digest, error) { return f.Digest(path) }
+
+// ToolDigest implements frontend.Files.
+func (f memoFiles) ToolDigest(path string) (digest.Digest, error) { return f.Digest(path) }

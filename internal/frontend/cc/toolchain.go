@@ -12,6 +12,8 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
+var _ frontend.Frontend = (*Frontend)(nil)
+
 // chain is the Detail of a toolchain.
 type chain struct {
 	clang      bool
@@ -78,7 +80,7 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) 
 	if err != nil {
 		return chainKey{}, compile.Refuse(compile.ReasonCompiler, c.Program)
 	}
-	program, err := files.Digest(c.Program)
+	program, err := files.ToolDigest(c.Program)
 	if err != nil {
 		return chainKey{}, compile.Refuse(compile.ReasonCompiler, c.Program)
 	}
@@ -184,7 +186,7 @@ func (k *knownChain) refusal() error {
 // current reports whether everything the answer rests on is as it was.
 func (k *knownChain) current(files frontend.Files) bool {
 	for _, w := range k.files {
-		if d, err := files.Digest(w.path); err != nil || d != w.digest {
+		if d, err := files.ToolDigest(w.path); err != nil || d != w.digest {
 			return false
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
@@ -107,7 +106,7 @@ func (p *probe) watch(path string) error {
 		p.missing(path)
 		return nil
 	}
-	d, err := p.files.Digest(path)
+	d, err := p.files.ToolDigest(path)
 	if err != nil {
 		return p.refuse("%v", err)
 	}
@@ -122,8 +121,16 @@ func (p *probe) file(role, path string) error {
 		return nil
 	}
 	p.seen["file "+path] = true
-	p.tc.Files = append(p.tc.Files, compile.ToolFile{Role: role, Path: path})
-	return p.watch(path)
+	if err := p.watch(path); err != nil {
+		return err
+	}
+	for _, w := range p.known.files {
+		if w.path == path {
+			p.tc.Files = append(p.tc.Files, compile.ToolFile{Role: role, Path: path, Digest: w.digest})
+			return nil
+		}
+	}
+	return p.refuse("%s (%s) is missing", path, role)
 }
 
 // missing makes the answer rest on the absence of a path. A path that is there is left alone.
@@ -218,210 +225,4 @@ func (p *probe) noOtherCache() error {
 		}
 	}
 	return nil
-}
-
-// gcc adds what gcc consists of: cc1 or cc1plus, the assembler, specs.
-func (p *probe) gcc(v verbose) error {
-	if v.collectGCC != "" {
-		other := absolute(p.c.Dir, v.collectGCC)
-		if strings.Contains(v.collectGCC, "/") && other != p.c.Program {
-			if err := p.program("driver behind "+filepath.Base(p.c.Program), other); err != nil {
-				return err
-			}
-		}
-	}
-	for _, specs := range v.specs {
-		if err := p.file("specs", absolute(p.c.Dir, specs)); err != nil {
-			return err
-		}
-	}
-	if v.cc1 == "" {
-		return p.refuse("%s does not say which cc1 it runs", p.c.Program)
-	}
-	if err := p.program(filepath.Base(v.cc1), absolute(p.c.Dir, v.cc1)); err != nil {
-		return err
-	}
-	said, err := p.say(append(append([]string{p.c.Program}, p.d.probeArgs...), "-print-search-dirs"))
-	if err != nil {
-		return err
-	}
-	programDirs, libraryDirs := readSearchDirs(said.Stdout, p.c.Dir)
-	for _, dir := range libraryDirs {
-		if err := p.optionalSpecs(under(dir, "specs")); err != nil {
-			return err
-		}
-	}
-	p.notBefore(programDirs, absolute(p.c.Dir, v.cc1))
-	tools := []string{"as"}
-	if p.d.splitDwarf {
-		tools = append(tools, "objcopy")
-	}
-	for _, tool := range tools {
-		if err := p.tool(tool, programDirs); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// optionalSpecs makes a specs file part of the toolchain, or rests on its absence.
-func (p *probe) optionalSpecs(path string) error {
-	if _, gone := firstMissing(p.files, path); gone {
-		p.missing(path)
-		return nil
-	}
-	return p.file("specs", path)
-}
-
-// notBefore rests on the absence of path's base name in the directories before the one it was found in.
-func (p *probe) notBefore(dirs []string, path string) {
-	for _, dir := range dirs {
-		candidate := under(dir, baseOf(path))
-		if p.same(candidate, path) {
-			return
-		}
-		p.missing(candidate)
-	}
-}
-
-func (p *probe) same(a, b string) bool {
-	fa, errA := p.files.Stat(a)
-	fb, errB := p.files.Stat(b)
-	return errA == nil && errB == nil && fa.Dev == fb.Dev && fa.Ino == fb.Ino
-}
-
-// tool adds a program that gcc's driver runs by name.
-func (p *probe) tool(name string, programDirs []string) error {
-	said, err := p.say(append(append([]string{p.c.Program}, p.d.probeArgs...), "-print-prog-name="+name))
-	if err != nil {
-		return err
-	}
-	path := strings.TrimRight(string(said.Stdout), "\r\n")
-	if strings.Contains(path, "/") {
-		path = absolute(p.c.Dir, path)
-		p.notBefore(programDirs, path)
-		return p.program(name, path)
-	}
-	for _, dir := range programDirs {
-		p.missing(under(dir, name))
-	}
-	list, _ := p.c.Getenv("PATH")
-	for dir := range strings.SplitSeq(list, ":") {
-		candidate := absolute(p.c.Dir, dir+"/"+path)
-		if dir == "" {
-			candidate = absolute(p.c.Dir, path)
-		}
-		if fi, err := p.files.Stat(candidate); err == nil && isRegular(fi) && fi.Mode&0o111 != 0 {
-			return p.program(name, candidate)
-		}
-		p.missing(candidate)
-	}
-	return p.refuse("no %s in PATH", name)
-}
-
-// integratedTargets are the targets for which clang assembles by itself.
-var integratedTargets = []string{"x86_64", "i386", "i486", "i586", "i686", "aarch64", "arm", "thumb", "riscv", "powerpc", "mips", "s390x", "loongarch", "wasm"}
-
-// clang adds what clang consists of: configuration files, the lists of its sanitizers; and rests on the gcc installations
-// it chose from.
-func (p *probe) clang(v verbose) error {
-	for _, arg := range p.c.Args {
-		if arg == "-fno-integrated-as" || arg == "-no-integrated-as" {
-			return compile.Refuse(compile.ReasonOption, arg)
-		}
-	}
-	integrated := false
-	for _, target := range integratedTargets {
-		integrated = integrated || strings.HasPrefix(v.triple, target)
-	}
-	if !integrated || strings.Contains(v.triple, "aix") {
-		return p.refuse("clang's target %q may use an external assembler", v.triple)
-	}
-	if v.cc1 != "" && v.cc1 != p.c.Program {
-		if err := p.program("cc1", absolute(p.c.Dir, v.cc1)); err != nil {
-			return err
-		}
-	}
-	for _, path := range v.configs {
-		path = absolute(p.c.Dir, path)
-		text, _, err := p.files.Read(path, 1<<20)
-		if err != nil {
-			return p.refuse("%v", err)
-		}
-		if bytes.ContainsAny(text, "@") {
-			return p.refuse("%s includes another configuration file", path)
-		}
-		if err := p.file("configuration "+filepath.Base(path), path); err != nil {
-			return err
-		}
-	}
-	dirs := v.configDirs
-	for _, dir := range []string{filepath.Dir(p.c.Program), v.installedDir} {
-		if dir != "" {
-			dirs = append(dirs, dir)
-		}
-	}
-	for _, name := range []string{"CLANG_CONFIG_FILE_SYSTEM_DIR", "CLANG_CONFIG_FILE_USER_DIR"} {
-		if dir, ok := p.c.Getenv(name); ok && dir != "" {
-			dirs = append(dirs, dir)
-		}
-	}
-	for _, dir := range dirs {
-		if dir = absolute(p.c.Dir, dir); p.seen["configs "+dir] {
-			continue
-		}
-		p.seen["configs "+dir] = true
-		if _, err := p.list(dir, "", ".cfg"); err != nil {
-			return err
-		}
-	}
-	for _, installation := range v.installations {
-		if err := p.installationParents(absolute(p.c.Dir, installation)); err != nil {
-			return err
-		}
-	}
-	if v.resourceDir == "" {
-		return nil
-	}
-	share := under(absolute(p.c.Dir, v.resourceDir), "share")
-	names, err := p.list(share, "", "list.txt")
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := p.file("resource "+name, under(share, name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// installationParents rests on which gcc versions, targets and kinds of installation lie beside a candidate, which is
-// spelled PREFIX/lib/gcc/TARGET/VERSION.
-func (p *probe) installationParents(path string) error {
-	prefixes := []string{"", "", "gcc"}
-	for _, prefix := range prefixes {
-		path = directoryOf(path)
-		if p.seen["parent "+path] {
-			continue
-		}
-		p.seen["parent "+path] = true
-		if _, err := p.list(path, prefix, ""); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// readMajor reads the number at the start of a version.
-func readMajor(version string) int {
-	end := 0
-	for end < len(version) && version[end] >= '0' && version[end] <= '9' {
-		end++
-	}
-	n, err := strconv.Atoi(version[:end])
-	if err != nil {
-		return 0
-	}
-	return n
 }

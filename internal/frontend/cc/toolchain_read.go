@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -204,7 +205,7 @@ func readLibraryList(text []byte) ([]library, error) {
 	return libraries, nil
 }
 
-// program image facts.
+// image is what a program's file says about its loading.
 type image struct {
 	interpreter string   // "" for a static program
 	libraryDirs []string // DT_RPATH and DT_RUNPATH, $ORIGIN resolved
@@ -256,4 +257,17 @@ func readElf(path string) (image, error) {
 		}
 	}
 	return im, nil
+}
+
+// readMajor reads the number at the start of a version.
+func readMajor(version string) int {
+	end := 0
+	for end < len(version) && version[end] >= '0' && version[end] <= '9' {
+		end++
+	}
+	n, err := strconv.Atoi(version[:end])
+	if err != nil {
+		return 0
+	}
+	return n
 }

@@ -1,0 +1,148 @@
+// Command compile-cache-bench measures compile-cache side by side with the plain compiler and with ccache; see internal/bench.
+//
+//	go build -o DIR ./cmd/... && DIR/compile-cache-bench small headers
+//
+// Exit status: 0; 1 where a case failed; 2 for wrong usage. A gate that is not met is shown, not an error: what a
+// machine measures while others use it proves nothing.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/compile-cache/compile-cache-action/internal/bench"
+)
+
+type flags struct {
+	Cases []string `arg:"" optional:"" name:"case" help:"Of small, headers, project, tax, daemon, herd; all where none is given."`
+
+	JSON     string        `name:"json" placeholder:"FILE" help:"Also write the report as JSON."`
+	Programs string        `placeholder:"DIR" help:"Where ccwrap and compile-cache are; default: beside this program."`
+	Dir      string        `placeholder:"DIR" help:"Where to work; default: a temporary directory."`
+	Keep     bool          `help:"Keep what was made."`
+	N        int           `short:"n" default:"40" help:"Rounds of a hit."`
+	Plain    int           `default:"4" help:"Rounds of a hit in which the plain compiler runs as well."`
+	Builds   int           `default:"3" help:"Rounds of a whole build."`
+	Flags    string        `default:"-O2" help:"Flags of the compiler."`
+	Time     time.Duration `default:"3s" help:"Length of each measurement over held connections."`
+	Herd     int           `default:"5000" help:"Wrappers at once."`
+
+	Files   int    `default:"200" help:"Files of the generated project."`
+	Headers int    `default:"150" help:"Headers of each of its files, about."`
+	Jobs    int    `short:"j" default:"2" help:"Jobs of its build."`
+	Seed    uint64 `default:"1" help:"What it is generated from."`
+	Project string `placeholder:"DIR" help:"Build this one instead; it is built in place."`
+	Build   string `placeholder:"CMD" help:"Builds it, by sh; compilers are to be found in PATH."`
+	Clean   string `placeholder:"CMD" help:"Cleans it, by sh."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}
+
+// run is the program but for the process.
+func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int {
+	var f flags
+	exited := -1
+	parser, err := kong.New(&f,
+		kong.Name("compile-cache-bench"),
+		kong.Description("Measure compile-cache side by side with the plain compiler and ccache."),
+		kong.Writers(stdout, stderr), kong.Exit(func(status int) { exited = status }),
+	)
+	if err == nil {
+		_, err = parser.Parse(args)
+	}
+	if exited >= 0 {
+		return exited
+	}
+	if err == nil {
+		err = f.check()
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "compile-cache-bench: error: %v\n", err)
+		return 2
+	}
+	if err := f.measure(ctx, env, stdout, stderr); err != nil {
+		fmt.Fprintf(stderr, "compile-cache-bench: error: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func (f *flags) check() error {
+	if f.N < 1 || f.Plain < 1 || f.Builds < 1 || f.Herd < 1 || f.Files < 1 || f.Jobs < 1 || f.Time <= 0 {
+		return errors.New("numbers must be positive")
+	}
+	if f.Project != "" && (f.Build == "" || f.Clean == "") {
+		return errors.New("--project needs --build and --clean")
+	}
+	if len(f.Cases) == 0 {
+		f.Cases = bench.CaseNames
+	}
+	return nil
+}
+
+func (f *flags) measure(ctx context.Context, env []string, stdout, stderr io.Writer) (err error) {
+	if f.Programs == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		f.Programs = filepath.Dir(self)
+	}
+	for _, dir := range []*string{&f.Programs, &f.Project} {
+		if *dir != "" {
+			if *dir, err = filepath.Abs(*dir); err != nil {
+				return err
+			}
+		}
+	}
+	dir, err := os.MkdirTemp(f.Dir, "ccbench-")
+	if err != nil {
+		return err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return err
+	}
+	if f.Keep {
+		fmt.Fprintf(stderr, "kept in %s\n", dir)
+	} else {
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	report, err := bench.Run(ctx, bench.Options{
+		Programs: f.Programs, Dir: dir, Cases: f.Cases, Env: env, Now: time.Now, Progress: stderr,
+		Rounds: f.N, BuildRounds: f.Builds, PlainRounds: f.Plain, Flags: strings.Fields(f.Flags), HoldFor: f.Time, Herd: f.Herd,
+		Project: bench.Project{
+			Files: f.Files, Headers: f.Headers, Jobs: f.Jobs, Seed: f.Seed, Dir: f.Project, Build: f.Build, Clean: f.Clean,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if f.JSON != "" {
+		if err := writeJSON(f.JSON, report); err != nil {
+			return err
+		}
+	}
+	return report.WriteTable(stdout)
+}
+
+func writeJSON(path string, r *bench.Report) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.WriteJSON(file), file.Close())
+}

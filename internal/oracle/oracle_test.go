@@ -1,0 +1,78 @@
+//go:build unix
+
+package oracle
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+)
+
+var (
+	caseCount = flag.Int("oracle.cases", 0, "number of cases; 0 for 20,000, or 2,000 with -short")
+	maxFound  = flag.Int("oracle.found", 1, "stop after so many wrong answers")
+	firstSeed = flag.Uint64("oracle.seed", 1, "first seed")
+)
+
+func TestMain(m *testing.M) {
+	// The model gives each file the mode that its caller's umask leaves.
+	syscall.Umask(0)
+	os.Exit(m.Run())
+}
+
+// TestNoWrongObject is the search.
+func TestNoWrongObject(t *testing.T) {
+	cases := *caseCount
+	if cases == 0 {
+		cases = 20_000
+		if testing.Short() {
+			cases = 2_000
+		}
+	}
+	n, found := newCounts(), 0
+	for seed := *firstSeed; n.cases < cases; seed++ {
+		p := parts{}
+		steps := worldSteps
+		switch seed % 12 {
+		case 5:
+			p.tick = 10 * time.Millisecond
+		case 11:
+			p.tick, steps = time.Second, 30 // nothing is stored within a second of its edit
+		}
+		dir := t.TempDir() + "/w"
+		f, err := explore(dir, seed, min(steps, cases-n.cases), p, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f != nil {
+			f.shrink(dir, p, time.Now().Add(20*time.Second))
+			t.Error(f)
+			if found++; found == *maxFound {
+				break
+			}
+		}
+	}
+	t.Log(n)
+	hits, misses := n.outcomes[compile.Hit], n.outcomes[compile.Miss]
+	if hits*100 < 30*(hits+misses) {
+		t.Errorf("%d hits, %d misses: the search hardly looks at hits", hits, misses)
+	}
+}
+
+func (n *counts) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d cases, %d of them failing compiles\noutcomes: %v\nreasons: %v\n", n.cases, n.failed, n.outcomes, n.reasons)
+	b.WriteString("needless misses of all misses, by what had changed:")
+	for _, kind := range slices.Sorted(maps.Keys(n.misses)) {
+		fmt.Fprintf(&b, " %s %d/%d", kind, n.needless[kind], n.misses[kind])
+	}
+	return b.String()
+}
