@@ -21,6 +21,7 @@ func (c *clearCmd) Run(a *app) error {
 	if err != nil {
 		return fmt.Errorf("clear %s: %w", a.place.Dir, err)
 	}
+	defer a.ui.progress("removing %s", humanize.IBytes(uint64(max(0, before.Bytes))))()
 	if err := errors.Join(store.Clear(a.ctx), store.Close(a.ctx)); err != nil {
 		return fmt.Errorf("clear %s: %w", a.place.Dir, err)
 	}

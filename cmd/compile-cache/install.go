@@ -67,6 +67,7 @@ func (a *app) install() error {
 	}
 	cmd := exec.CommandContext(a.ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", a.programs()+string(filepath.Separator), "./cmd/ccwrap", "./cmd/compile-cache")
 	cmd.Dir, cmd.Env = root, a.env
+	defer a.ui.progress("building ccwrap and compile-cache in %s", a.programs())()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build ccwrap: %w: %s", err, out)
 	}

@@ -67,7 +67,7 @@ func main() {
 // run is the program but for the process: tests call it.
 func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, env: env, getenv: lookup(env), now: time.Now}
-	a.ui = &ui{w: stderr, annotate: a.getenv("GITHUB_ACTIONS") == "true"}
+	a.ui = &ui{w: stderr, terminal: isTerminal(stderr), annotate: a.getenv("GITHUB_ACTIONS") == "true"}
 	a.place = protocol.FindPlace(a.getenv, "", os.Getuid(), daemon.Namespace())
 	if !filepath.IsAbs(a.place.Dir) {
 		// A relative COMPILE_CACHE_DIR is relative to where the command is given; builds change directories.

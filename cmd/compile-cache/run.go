@@ -45,9 +45,10 @@ func (c *runCmd) Run(a *app) error {
 		a.setenv("PATH", a.shims()+string(os.PathListSeparator)+a.getenv("PATH"))
 		a.setenv("COMPILE_CACHE_RUN", run)
 	}
+	unrecorded := a.unrecorded()
 	ended := a.execute(command)
 	if err == nil && !c.Quiet {
-		a.summarize(run)
+		a.summarize(run, a.unrecorded()-unrecorded)
 	}
 	return ended
 }
@@ -130,10 +131,20 @@ func (a *app) execute(command []string) error {
 	return exitStatus(1)
 }
 
+// unrecorded counts the wrappers that reached no daemon, of all runs.
+func (a *app) unrecorded() int64 {
+	fi, err := os.Stat(a.place.Unrecorded())
+	if err != nil {
+		return 0
+	}
+	return fi.Size()
+}
+
 // summarize says in a few lines what the cache did for this build.
-func (a *app) summarize(run string) {
+func (a *app) summarize(run string, unrecorded int64) {
 	s, err := report.Load(a.place.Dir, a.reportOptions(run))
 	if err == nil {
+		s.Stats.Unrecorded = unrecorded
 		err = s.WriteTerminal(a.stderr)
 	}
 	if err != nil {

@@ -27,6 +27,7 @@ func (c *stopCmd) Run(a *app) error {
 	if err := client.Stop(); err != nil {
 		return fmt.Errorf("stop the daemon: %w", err)
 	}
+	defer a.ui.progress("waiting for what is under way")()
 	for end := time.Now().Add(stopPatience); daemon.Alive(st.PID); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			return errors.New("the daemon was asked to stop and is still there")

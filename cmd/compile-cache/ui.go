@@ -11,12 +11,22 @@ import (
 // warning says that it goes on with less, a hint says what to do. In a workflow the same text is the annotation.
 type ui struct {
 	w        io.Writer
+	terminal bool
 	annotate bool
 }
 
 func (u *ui) errorf(format string, args ...any)   { u.say("error", fmt.Sprintf(format, args...)) }
 func (u *ui) warningf(format string, args ...any) { u.say("warning", fmt.Sprintf(format, args...)) }
 func (u *ui) hintf(format string, args ...any)    { u.say("hint", fmt.Sprintf(format, args...)) }
+
+// progress shows what takes a while, on a terminal only; the returned function removes it.
+func (u *ui) progress(format string, args ...any) (done func()) {
+	if !u.terminal {
+		return func() {}
+	}
+	fmt.Fprintf(u.w, "compile-cache: "+format+" ...", args...)
+	return func() { fmt.Fprint(u.w, "\r\x1b[K") }
+}
 
 func (u *ui) say(kind, text string) {
 	text = strings.TrimSpace(strings.ReplaceAll(text, "\n", " "))

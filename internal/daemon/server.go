@@ -222,6 +222,25 @@ func (s *Server) record(e *compile.Event) {
 	}
 }
 
+// foldEvery is how often closed spool files are looked through for what can be summed up.
+const foldEvery = 15 * time.Minute
+
+// fold keeps the spool small until ctx is done.
+func (s *Server) fold(ctx context.Context) {
+	tick := time.NewTicker(foldEvery)
+	defer tick.Stop()
+	for {
+		if err := report.Fold(ctx, report.SpoolDir(s.place.Dir)); err != nil && ctx.Err() == nil {
+			s.log.Warn("fold the spool", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
 // command carries out a verb of the CLI.
 func (s *Server) command(verb string) (any, error) {
 	switch verb {

@@ -113,7 +113,7 @@ func Serve(ctx context.Context, o Options, ready func(error)) error {
 
 	background, cancel := context.WithCancel(ctx)
 	go s.engine.State.Warm(background, o.Warm)
-	go func() { _ = report.Fold(background, report.SpoolDir(place.Dir)) }()
+	go s.fold(background)
 	err = s.Serve(ctx, l, own)
 	cancel()
 	// From here on the next daemon may start.

@@ -120,6 +120,9 @@ func (c *call) differences(ctx context.Context, o noted) []compile.Cause {
 	}
 	sets := c.sets
 	if compilation != c.recipe.Key {
+		if len(causes) == 0 {
+			causes = append(causes, compile.Cause{Kind: "flag", Name: "order of the arguments"})
+		}
 		if sets, err = c.Store.InputSets(ctx, compilation); err != nil {
 			return causes
 		}

@@ -26,9 +26,8 @@ type Recipe struct {
 
 // Settings are those ingredients of a recipe that come from our own settings.
 type Settings struct {
-	Salt   string   // COMPILE_CACHE_KEY_SALT
-	Env    []string // COMPILE_CACHE_KEY_ENV: further variables that count
-	Inputs []string // COMPILE_CACHE_EXTRA_INPUTS: absolute paths of further inputs
+	Salt string   // COMPILE_CACHE_KEY_SALT
+	Env  []string // COMPILE_CACHE_KEY_ENV: further variables that count
 	// Inputs are COMPILE_CACHE_EXTRA_INPUTS, absolute: sets made without them must not answer where they are asked for.
 	Inputs []string
 }
@@ -95,10 +94,6 @@ func Write(c *compile.Compilation, tc *compile.Toolchain, id digest.Key, source 
 	if set.Salt != "" {
 		line("salt", set.Salt)
 	}
-	for _, p := range set.Inputs {
-		line("extra input", roots.SpellPath(p))
-	}
-	// Their contents are in the key as every input's; their names are here, because sets of earlier compiles lack them.
 	for _, p := range set.Inputs {
 		line("extra input", roots.SpellPath(p))
 	}

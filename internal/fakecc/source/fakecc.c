@@ -20,6 +20,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+// want returns a variable's value, and 0 where it is empty.
+static const char *want(const char *name)
+{
+	const char *v = getenv(name);
+	return v && *v ? v : 0;
+}
+
 static void put(int fd, const char *p, size_t n)
 {
 	while (n > 0) {
@@ -99,17 +106,17 @@ int main(int argc, char **argv)
 		perror("fakecc: " REAL);
 		return 127;
 	}
-	if ((v = getenv("FAKECC_LOG"))) {
+	if ((v = want("FAKECC_LOG"))) {
 		int fd = create(v, O_APPEND);
 		snprintf(name, sizeof name, "compile %s\n", source);
 		text(fd, name);
 		close(fd);
 	}
-	if ((v = getenv("FAKECC_STDOUT")))
+	if ((v = want("FAKECC_STDOUT")))
 		text(1, v);
-	if ((v = getenv("FAKECC_STDERR")))
+	if ((v = want("FAKECC_STDERR")))
 		text(2, v);
-	if ((v = getenv("FAKECC_FDS"))) {
+	if ((v = want("FAKECC_FDS"))) {
 		int fd = create(v, O_TRUNC);
 		for (int i = 0; i < 256; i++)
 			if (i != fd && fcntl(i, F_GETFD) >= 0) {
@@ -118,7 +125,7 @@ int main(int argc, char **argv)
 			}
 		close(fd);
 	}
-	if ((v = getenv("FAKECC_CHILD")) && fork() == 0) {
+	if ((v = want("FAKECC_CHILD")) && fork() == 0) {
 		setsid();
 		gate(v);
 		_exit(0);
@@ -131,20 +138,20 @@ int main(int argc, char **argv)
 			strcpy(dot, ".o");
 		object = strdup(name);
 	}
-	if (getenv("FAKECC_HALF")) {
+	if (want("FAKECC_HALF")) {
 		int fd = create(object, O_TRUNC);
 		text(fd, "fake ob");
 		close(fd);
 	}
-	if ((v = getenv("FAKECC_STARTED")))
+	if ((v = want("FAKECC_STARTED")))
 		close(create(v, 0));
-	if ((v = getenv("FAKECC_GATE")))
+	if ((v = want("FAKECC_GATE")))
 		gate(v);
-	if ((v = getenv("FAKECC_SIGNAL"))) {
+	if ((v = want("FAKECC_SIGNAL"))) {
 		raise(atoi(v));
 		return 4;
 	}
-	if ((v = getenv("FAKECC_EXIT")))
+	if ((v = want("FAKECC_EXIT")))
 		return atoi(v);
 
 	int in = open(source, O_RDONLY);
@@ -155,7 +162,7 @@ int main(int argc, char **argv)
 	unlink(object);
 	int out = create(object, O_TRUNC);
 	text(out, "fake object\n");
-	if ((v = getenv("FAKECC_ENV")) && (v = getenv(v))) {
+	if ((v = want("FAKECC_ENV")) && (v = getenv(v))) {
 		text(out, v);
 		text(out, "\n");
 	}

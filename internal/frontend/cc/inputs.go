@@ -88,6 +88,11 @@ func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compi
 	if err := s.includes(sources); err != nil {
 		return nil, err
 	}
+	if g.union.asmFiles {
+		if err := s.assembled(listed); err != nil {
+			return nil, err
+		}
+	}
 	in := &frontend.Inputs{Absent: s.absent.groups(), BindAll: g.bindAll(sources), Dirs: s.dirs}
 	for i, input := range g.inputs {
 		in.Paths = append(in.Paths, input.path)

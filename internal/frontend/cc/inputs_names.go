@@ -208,3 +208,30 @@ func (s *search) quoted(stderr []byte) error {
 	}
 	return nil
 }
+
+// assembled rests on the absence of what gcc's assembler would have read instead of the files that it says it read: it looks
+// in the working directory first, then in the -I directories.
+func (s *search) assembled(listed []string) error {
+	dirs := []*directory{s.directory(absolute(s.g.c.Dir, "."))}
+	for _, path := range s.g.d.includeDirs {
+		dirs = append(dirs, s.directory(path))
+	}
+	for _, path := range listed {
+		path = absolute(s.g.c.Dir, path)
+		if path == s.g.c.Source {
+			continue
+		}
+		for i, dir := range dirs {
+			name, ok := strings.CutPrefix(path, dir.path+"/")
+			if !ok {
+				continue
+			}
+			for _, earlier := range dirs[:i] {
+				if _, err := s.look(earlier, name, false); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

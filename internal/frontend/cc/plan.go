@@ -81,7 +81,33 @@ func (f *Frontend) prerequisites(ctx context.Context, c *compile.Compilation, ru
 	if err != nil {
 		return nil, compile.Refuse(compile.ReasonInput, err.Error())
 	}
+	if d.userDeps == depsUser && d.depFile != "" {
+		return paths, agree(paths, d.depFile, files)
+	}
 	return paths, nil
+}
+
+// agree checks that a list asked for after the compile holds all that the compile itself listed: a header may have been there
+// only for a while.
+func agree(paths []string, depFile string, files frontend.Files) error {
+	text, _, err := files.Read(depFile, maxDepfile)
+	if err != nil {
+		return compile.Refuse(compile.ReasonInput, fmt.Sprintf("dependency file: %v", err))
+	}
+	own, err := parseDepfile(text)
+	if err != nil {
+		return compile.Refuse(compile.ReasonInput, err.Error())
+	}
+	listed := make(map[string]bool, len(paths))
+	for _, path := range paths {
+		listed[path] = true
+	}
+	for _, path := range own {
+		if !listed[path] {
+			return compile.Refuse(compile.ReasonInputChanged, path)
+		}
+	}
+	return nil
 }
 
 // maxDepfile bounds a dependency file; 20,000 paths of 400 bytes are 8 MB.
