@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -87,6 +88,11 @@ func (f *flags) check() error {
 	}
 	if f.Project != "" && (f.Build == "" || f.Clean == "") {
 		return errors.New("--project needs --build and --clean")
+	}
+	for _, name := range f.Cases {
+		if !slices.Contains(bench.CaseNames, name) {
+			return fmt.Errorf("no case %q; there are %s", name, strings.Join(bench.CaseNames, ", "))
+		}
 	}
 	if len(f.Cases) == 0 {
 		f.Cases = bench.CaseNames

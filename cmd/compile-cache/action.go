@@ -27,7 +27,7 @@ type actionCmd struct {
 type actionJob struct {
 	Dir        string `json:"dir"`
 	Run        string `json:"run"`                // marks the invocations of this job among those of the instance
-	Unrecorded int64  `json:"unrecorded"`         // of the instance, before this job
+	Unrecorded int64  `json:"unrecorded"`         // wrappers that reached no daemon before this job
 	Summary    bool   `json:"summary"`            // the post step shall write one
 	Reported   *int64 `json:"reported,omitempty"` // the invocations in the last summary
 }
@@ -84,11 +84,7 @@ func (c *actionStartCmd) start(a *app) error {
 	}
 	a.forgetTokens()
 
-	stats, err := report.ReadStats(a.place.Dir, Version, a.now())
-	if err != nil {
-		return fmt.Errorf("read statistics: %w", err)
-	}
-	job.Unrecorded = stats.Unrecorded
+	job.Unrecorded = a.unrecorded()
 	lease, err := a.prepare()
 	if err != nil {
 		return &hinted{err, "run compile-cache doctor in a step to see what a daemon lacks"}
@@ -120,6 +116,8 @@ func (c *actionReportCmd) Run(a *app) error {
 		return nil
 	}
 	a.useInstance(job.Dir)
+	// A step's output may be a terminal, as under act, and yet nobody watches it.
+	a.ui.terminal = false
 	if err := c.report(a, job); err != nil {
 		a.ui.warningf("no report: %v", err)
 	}
@@ -139,7 +137,7 @@ func (c *actionReportCmd) report(a *app, job *actionJob) error {
 	if err := a.measure(s.Stats); err != nil {
 		return err
 	}
-	s.Stats.Unrecorded = max(0, s.Stats.Unrecorded-job.Unrecorded)
+	s.Stats.Unrecorded = max(0, a.unrecorded()-job.Unrecorded)
 	count := s.Tally.Outcomes.Sum()
 	if c.Stop && (!job.Summary || job.Reported != nil && *job.Reported == count) {
 		return nil

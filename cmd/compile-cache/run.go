@@ -36,7 +36,11 @@ func (c *runCmd) Run(a *app) error {
 	if c.MaxSize != "" {
 		a.setenv("COMPILE_CACHE_MAX_SIZE", c.MaxSize)
 	}
+	// A run inside another, or inside a job that the action tags, counts for both.
 	run := strconv.FormatInt(a.now().UnixNano(), 36) + "-" + strconv.Itoa(os.Getpid())
+	if outer := a.getenv("COMPILE_CACHE_RUN"); outer != "" {
+		run = outer + "/" + run
+	}
 	lease, err := a.prepare()
 	if err != nil {
 		a.ui.warningf("%v; the build runs uncached", err)

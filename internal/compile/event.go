@@ -6,7 +6,7 @@ import "time"
 // New fields may appear; none changes its meaning. Durations are in milliseconds with fractions.
 type Event struct {
 	Time         time.Time `json:"time"`          // when the wrapper's request arrived
-	Run          string    `json:"run,omitempty"` // the compile-cache run (or job) it belongs to
+	Run          string    `json:"run,omitempty"` // the compile-cache run or job it belongs to; "outer/inner" where one ran inside another
 	Outcome      Outcome   `json:"outcome"`
 	Reason       ReasonID  `json:"reason,omitempty"`     // of a miss, uncacheable or bypassed
 	Detail       string    `json:"detail,omitempty"`     // what exactly: the option, file or variable

@@ -26,6 +26,8 @@ func identify(string) (dev, ino uint64, err error) { return 0, 0, errWindows }
 
 func fileSystemSize(string) int64 { return 0 }
 
+func hasRoom(string) bool { return true }
+
 func peerUID(net.Conn) (int, error) { return 0, errWindows }
 
 // Namespace names this process's mount namespace: there is one.

@@ -121,6 +121,22 @@ func fileSystemSize(dir string) int64 {
 	}
 }
 
+// scratchBytes and scratchFiles are what the file system of the hidden files must have left before a compiler is asked to write
+// some: more than the dependency files of all compiles under way take.
+const (
+	scratchBytes = 4 << 20
+	scratchFiles = 64
+)
+
+// hasRoom reports whether hidden files can be written to dir. Where that cannot be told, they can.
+func hasRoom(dir string) bool {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return !errors.Is(err, unix.ENOENT)
+	}
+	return int64(st.Bavail)*int64(st.Bsize) >= scratchBytes && (st.Files == 0 || uint64(st.Ffree) >= scratchFiles)
+}
+
 // control runs f on the descriptor of a connection.
 func control(nc net.Conn, f func(fd int) error) error {
 	raw, err := nc.(*net.UnixConn).SyscallConn()

@@ -64,6 +64,9 @@ func build(o Options, log *slog.Logger) (*Server, error) {
 	s.engine = engine.New(engine.Config{
 		Store: store, Tier: "disk", Frontends: []frontend.Frontend{cc.New()}, State: state, Clock: clock,
 		Scratch: func() string {
+			if !hasRoom(scratch) {
+				return ""
+			}
 			return filepath.Join(scratch, strconv.Itoa(os.Getpid())+"-"+strconv.FormatUint(serial.Add(1), 10))
 		},
 		Record: func(e *compile.Event) { s.record(e) }, Now: o.Now, Log: log, MadeBy: o.MadeBy,

@@ -28,7 +28,7 @@ type Config struct {
 	Frontends []frontend.Frontend
 	State     *key.State
 	Clock     key.Clock
-	Scratch   func() string // returns a fresh path prefix for a compile's hidden files
+	Scratch   func() string // returns a fresh path prefix for a compile's hidden files; "" where there is no room for them
 	Record    func(*compile.Event)
 	Now       func() time.Time
 	Log       *slog.Logger

@@ -179,6 +179,12 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 	}
 	watch.NoteTools(c.comp, c.tc)
 	scratch := c.Scratch()
+	if scratch == "" {
+		// A compiler that cannot write our hidden files fails, and the build with it.
+		c.explain(ctx)
+		c.event.NotStored = "no room for hidden files"
+		return c.run(ctx, nil, false)
+	}
 	defer removeScratch(scratch)
 	plan := c.fe.Plan(c.comp, c.tc, scratch)
 

@@ -35,9 +35,19 @@ func (c *call) restore(ctx context.Context, r *compile.Result) (*Replay, error) 
 		if targets[i], err = c.target(stored.Role); err != nil {
 			return nil, err
 		}
-		if sources[i], err = c.open(ctx, stored); err != nil {
-			return nil, err
+		source, oerr := c.open(ctx, stored)
+		if oerr != nil {
+			// The others are tried all the same: what is corrupt is put aside now, not one blob at
+			// each compile.
+			if err == nil {
+				err = oerr
+			}
+			continue
 		}
+		sources[i] = source
+	}
+	if err != nil {
+		return nil, err
 	}
 	for i, stored := range r.Outputs {
 		if err := c.place(targets[i], stored, sources[i]); err != nil {

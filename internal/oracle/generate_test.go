@@ -99,7 +99,7 @@ func body(rng *rand.Rand, number int, line func(string, ...any)) {
 	case 19:
 		line("#pragma say hello %d", rng.IntN(2))
 	case 20:
-		switch rng.IntN(6) {
+		switch rng.IntN(30) {
 		case 0:
 			line("const char *t = __TI\\\nME__;")
 		case 1:

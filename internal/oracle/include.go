@@ -3,6 +3,7 @@
 package oracle
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -136,14 +137,18 @@ func (p *preprocessor) open(l lookup, dir, path string, at int, system bool) (*o
 			}
 		}
 	}
-	fi, err := os.Stat(full)
-	if err != nil || fi.IsDir() {
+	file, err := os.Open(full)
+	if err != nil {
 		return nil, false
 	}
-	if f.content, err = os.ReadFile(full); err != nil {
+	defer file.Close()
+	if f.info, err = file.Stat(); err != nil || f.info.IsDir() {
 		return nil, false
 	}
-	f.info = fi
+	f.content = make([]byte, f.info.Size())
+	if _, err := io.ReadFull(file, f.content); err != nil {
+		return nil, false
+	}
 	if system && at >= 0 {
 		// gcc spells a system header by its real path where that is shorter.
 		if real, err := filepath.EvalSymlinks(full); err == nil && len(real) < len(path) {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
 )
 
 // op is one change of a world. Ops are plain data, so that a history can be replayed with some of it left out; what cannot be done
@@ -148,8 +150,20 @@ func (s step) String() string {
 	return "{" + strings.Join(parts, "; ") + "}"
 }
 
-// choose makes up the next steps, most often one.
-func (w *world) choose(rng *rand.Rand) []step {
+// choose makes up the next steps, most often one. Where the last compile could not be cached because of its options, they are
+// usually taken back: nothing is learnt from the like.
+func (w *world) choose(rng *rand.Rand, last *compile.Event) []step {
+	if last != nil && last.Outcome == compile.Uncacheable && rng.IntN(3) > 0 {
+		switch last.Reason {
+		case compile.ReasonArguments, compile.ReasonOption:
+			return []step{{ops: []op{{kind: "flags", list: [][]string{{"-I", "{r}/inc0"}, {"-I{r}/inc1"}}}}}}
+		case compile.ReasonPCH:
+			return []step{{ops: []op{{kind: "remove", a: strings.TrimPrefix(filepath.Clean(last.Detail), w.dir+"/")}}}}
+		case compile.ReasonTimeMacro:
+			p := fmt.Sprintf("p%d/co/%s", w.at, w.source)
+			return []step{{ops: []op{{kind: "write", a: p, b: w.chooseText(rng, p)}}}}
+		}
+	}
 	s := step{stale: []string{"", "", "", "keep", "empty"}[rng.IntN(5)]}
 	switch n := rng.IntN(100); {
 	case n < 12: // nothing changes

@@ -318,7 +318,7 @@ func explore(dir string, seed uint64, cases int, p parts, n *counts) (*failure, 
 	}
 	var history []step
 	for done := 0; done < cases; {
-		for _, s := range b.choose(rng) {
+		for _, s := range b.choose(rng, b.event) {
 			history = append(history, s)
 			done++
 			if w := b.play(s); w != nil {

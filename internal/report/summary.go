@@ -57,7 +57,7 @@ type Count struct {
 type Options struct {
 	Version string
 	Now     time.Time // for Since, where nothing has been counted
-	Run     string    // the run whose events count; "": all since the zeroing
+	Run     string    // the run whose events count, with those of runs inside it; "": all since the zeroing
 	Lookup  Lookup
 }
 
@@ -82,7 +82,7 @@ func Load(instance string, o Options) (*Summary, error) {
 	} else if r.containing, err = quoted(o.Run); err != nil {
 		return nil, err
 	}
-	s.Events, err = r.Events(func(e *compile.Event) bool { return o.Run == "" || e.Run == o.Run })
+	s.Events, err = r.Events(func(e *compile.Event) bool { return o.Run == "" || within(e.Run, o.Run) })
 	if err != nil {
 		return nil, err
 	}
@@ -118,13 +118,19 @@ func LastRun(instance string) (string, error) {
 	return run, err
 }
 
-// quoted returns s as it stands in a line of the spool.
+// quoted returns s as it stands in a line of the spool, without the closing quote.
 func quoted(s string) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(s)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+	return bytes.TrimSuffix(b.Bytes(), []byte("\"\n")), err
+}
+
+// within reports whether run is outer or was made inside it: such a run's name is outer's, a slash, and its own.
+func within(run, outer string) bool {
+	rest, ok := strings.CutPrefix(run, outer)
+	return ok && (rest == "" || rest[0] == '/')
 }
 
 func (s *Summary) group() {

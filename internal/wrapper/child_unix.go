@@ -61,7 +61,8 @@ func (ch *child) wait() *outcome {
 	return o
 }
 
-// run runs the compiler as a child, as r says. Where it cannot be started, the report is nil and the status is what to exit with.
+// run runs the compiler as a child, as r says. Where it cannot be started, run becomes it: that takes neither descriptors nor a
+// further process, which may be what is lacking. Where that fails too, the report is nil and the status is what to exit with.
 func (t *conversation) run(r *protocol.Run) (*protocol.Ran, int) {
 	args := t.args
 	if r.Args != nil {
@@ -86,7 +87,7 @@ func (t *conversation) run(r *protocol.Run) (*protocol.Ran, int) {
 		s.childHas()
 	}
 	if err != nil {
-		return nil, t.failed(err)
+		return nil, t.become()
 	}
 	signals.forwardTo(ch)
 	t.child = pump(ch, streams, -1)

@@ -57,5 +57,3 @@ func (c *call) ignore(signals uint64) {
 		}
 	}
 }
-
-func resetSignal(sig syscall.Signal) { signal.Reset(sig) }

@@ -1,6 +1,7 @@
 package wrapper
 
 import (
+	"os/signal"
 	"syscall"
 	"time"
 )
@@ -120,6 +121,6 @@ func runtimeQuit() {}
 // does not end it: Go keeps its own handlers of faults such as SIGSEGV.
 func dieBy(sig syscall.Signal) {
 	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
-	resetSignal(sig)
+	signal.Reset(sig)
 	_ = syscall.Kill(syscall.Getpid(), sig)
 }
