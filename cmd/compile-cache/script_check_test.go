@@ -55,10 +55,14 @@ func cmdCheck(ts *testscript.TestScript, neg bool, args []string) {
 
 	before = takeTree(ts, work)
 	how.argv = append([]string{by}, how.argv...)
+	began := time.Now()
 	wrapped := how.run(ts)
 	wrapped.left = takeTree(ts, work).since(before)
 	if d := plain.differences(wrapped); d != nil {
 		ts.Fatalf("check: %s differs from the plain compiler:\n%s", strings.Join(how.argv, " "), strings.Join(d, "\n"))
+	}
+	if x := newest(ts); x.Time.Before(began) {
+		ts.Fatalf("check: %s reached no daemon: the newest event is of %s, before", strings.Join(how.argv, " "), x.Time)
 	}
 	ended(ts, args[0])
 }

@@ -46,7 +46,8 @@ func cmdDaemon(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("daemon: none answers")
 		}
 		ts.Check(syscall.Kill(pid, syscall.SIGKILL))
-		if !await(patience, func() bool { return !running(pid) }) {
+		// The socket and the lock go with the last of its threads.
+		if !await(patience, func() bool { return !daemon.Running(place(ts)) }) {
 			ts.Fatalf("daemon: %d survives", pid)
 		}
 	case "pid":
@@ -76,16 +77,6 @@ func daemonPID(ts *testscript.TestScript) int {
 
 func scriptDaemons(ts *testscript.TestScript) []int {
 	return processes(filepath.Join(ts.Getenv("BIN"), "compile-cache"), "SCRIPT_MARK="+ts.Getenv("SCRIPT_MARK"))
-}
-
-// running reports whether a process exists and is no zombie: nobody may be there to reap a daemon.
-func running(pid int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
-	}
-	_, rest, _ := strings.Cut(string(b), ") ")
-	return !strings.HasPrefix(rest, "Z")
 }
 
 // listen MODE puts something else in the daemon's place until the script's end:

@@ -121,7 +121,7 @@ func (in *instance) outcomes() (*report.Stats, error) {
 	return report.ReadStats(in.dir, "", in.suite.Now())
 }
 
-// measure runs a job and adds what the daemon did meanwhile.
+// measure runs a job that takes long and adds what the daemon did meanwhile.
 func (in *instance) measure(ctx context.Context, j job) (Sample, error) {
 	before, err := in.cpu()
 	if err != nil {

@@ -204,12 +204,16 @@ func (b *builder) makeClean(ctx context.Context) error {
 	return err
 }
 
-// measure cleans and builds.
+// measure cleans and builds; in is nil where no daemon takes part, or its CPU is read otherwise.
 func (b *builder) measure(ctx context.Context, in *instance, env []string) (Sample, error) {
 	if err := b.makeClean(ctx); err != nil {
 		return Sample{}, err
 	}
-	return in.measureOr(ctx, b.suite, job{argv: b.build, env: env, dir: b.dir})
+	j := job{argv: b.build, env: env, dir: b.dir}
+	if in == nil {
+		return b.run(ctx, j)
+	}
+	return in.measure(ctx, j)
 }
 
 func (b *builder) keep(name string, round int, sample Sample) {

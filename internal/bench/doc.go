@@ -7,8 +7,9 @@
 // the median of the rounds' own ratios.
 //
 // Wall time is from before the start of the process to after its end. CPU is user and system time of the process and of all
-// below it that were waited for, as wait4 gives it. For ccwrap the daemon's CPU during the run is added, and shown apart; it is read
-// from the process's CPU clock, which counts nanoseconds where /proc counts hundredths of a second.
+// below it that were waited for, as wait4 gives it. For ccwrap the daemon's CPU is added, and shown apart: what it used from the
+// start of a run to the start of its next one. It is read from the process's CPU clock, which counts nanoseconds where /proc counts
+// hundredths of a second.
 //
 // Everything lies in a directory of the run: sources, caches, sockets, outputs. The daemon is a child of the benchmark. A case that
 // measured something else than it says (a miss in place of a hit, other bytes than the plain compiler's) is an error, or

@@ -52,12 +52,11 @@ type Case struct {
 
 // Variant is one way to do what the case does.
 type Variant struct {
-	Name         string   `json:"name"`
-	Runs         int      `json:"runs"`
-	WallMS       Summary  `json:"wall_ms"`
-	CPUMS        Summary  `json:"cpu_ms"` // with the daemon's
-	DaemonCPUMS  *Summary `json:"daemon_cpu_ms,omitempty"`
-	DaemonMeanMS float64  `json:"daemon_cpu_mean_ms,omitempty"` // of all runs together, with what it did between them
+	Name        string   `json:"name"`
+	Runs        int      `json:"runs"`
+	WallMS      Summary  `json:"wall_ms"`
+	CPUMS       Summary  `json:"cpu_ms"` // with the daemon's
+	DaemonCPUMS *Summary `json:"daemon_cpu_ms,omitempty"`
 
 	samples []Sample
 }

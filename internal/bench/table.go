@@ -72,16 +72,13 @@ func (p *printer) settings(c *Case) {
 func (p *printer) variants(c *Case) {
 	var rows [][]string
 	for _, v := range c.Variants {
-		row := []string{v.Name, fmt.Sprint(v.Runs), v.WallMS.text(), v.CPUMS.text(), "", ""}
+		row := []string{v.Name, fmt.Sprint(v.Runs), v.WallMS.text(), v.CPUMS.text(), ""}
 		if v.DaemonCPUMS != nil {
 			row[4] = fmt.Sprintf("%.3f", v.DaemonCPUMS.Median)
 		}
-		if v.DaemonMeanMS > 0 {
-			row[5] = fmt.Sprintf("%.3f", v.DaemonMeanMS)
-		}
 		rows = append(rows, row)
 	}
-	p.table([]string{"variant", "runs", "wall ms (min median max)", "CPU ms (min median max)", "of it the daemon", "its mean"}, rows)
+	p.table([]string{"variant", "runs", "wall ms (min median max)", "CPU ms (min median max)", "of it the daemon"}, rows)
 }
 
 func (s Summary) text() string { return fmt.Sprintf("%.2f %.2f %.2f", s.Min, s.Median, s.Max) }

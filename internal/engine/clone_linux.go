@@ -2,7 +2,6 @@ package engine
 
 import (
 	"io"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -10,7 +9,7 @@ import (
 )
 
 // clone shares the blocks of a stored blob with a new file (btrfs, xfs); false where the file system cannot.
-func clone(to *os.File, from io.Reader) bool {
+func clone(to output, from io.Reader) bool {
 	f, ok := from.(cache.File)
 	return ok && unix.IoctlFileClone(int(to.Fd()), int(f.Fd())) == nil
 }

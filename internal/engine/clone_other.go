@@ -2,10 +2,7 @@
 
 package engine
 
-import (
-	"io"
-	"os"
-)
+import "io"
 
 // clone shares the blocks of a stored blob with a new file; only Linux is taught to.
-func clone(*os.File, io.Reader) bool { return false }
+func clone(output, io.Reader) bool { return false }

@@ -137,6 +137,7 @@ func (c *call) differences(ctx context.Context, o noted) []compile.Cause {
 
 func (c *call) diffInputs(set *compile.InputSet, short []byte) []compile.Cause {
 	var causes []compile.Cause
+	view := c.State.NewView()
 	add := func(kind, name string) { causes = append(causes, compile.Cause{Kind: kind, Name: name}) }
 	for i, spelled := range set.Paths {
 		p, ok := c.roots.ExpandPath(spelled)
@@ -147,7 +148,7 @@ func (c *call) diffInputs(set *compile.InputSet, short []byte) []compile.Cause {
 		if p == c.comp.Source {
 			kind = "source"
 		}
-		d, err := c.State.Digest(p)
+		d, err := view.Digest(p)
 		if err != nil {
 			add(kind+"-removed", p)
 			continue
@@ -156,7 +157,7 @@ func (c *call) diffInputs(set *compile.InputSet, short []byte) []compile.Cause {
 			add(kind, p)
 		}
 	}
-	lookup := key.NewLookup(c.State, c.checks, c.recipe, c.roots, c.inv, 1)
+	lookup := key.NewLookup(view, c.checks, c.recipe, c.roots, c.inv)
 	if _, m := lookup.Check(set); m != nil && m.Present != "" {
 		add("header-appeared", m.Present)
 	}

@@ -21,6 +21,7 @@ type call struct {
 	event  *compile.Event
 	began  time.Time
 	set    settings
+	view   *key.View // until the compiler runs
 
 	fe     frontend.Frontend
 	comp   *compile.Compilation
@@ -33,7 +34,7 @@ type call struct {
 
 // Handle answers one invocation and records it. It never fails: what cannot be cached is run.
 func (e *Engine) Handle(ctx context.Context, inv *compile.Invocation, client Client) Answer {
-	c := &call{Engine: e, inv: inv, client: client, began: e.Now(), set: readSettings(inv)}
+	c := &call{Engine: e, inv: inv, client: client, began: e.Now(), set: readSettings(inv), view: e.State.NewView()}
 	c.event = &compile.Event{Time: c.began.UTC(), Run: c.set.run, Compiler: "other", Program: inv.Program, Dir: inv.Dir}
 	answer := c.handle(ctx)
 	c.event.WallMS = ms(c.Now().Sub(c.began))
@@ -51,7 +52,7 @@ func (c *call) handle(ctx context.Context) Answer {
 	found := c.lookup(ctx)
 	c.event.LookupMS = ms(c.Now().Sub(c.began))
 	if found.result != nil {
-		flight := c.inFlight.enter(c.State, c.comp.Outputs)
+		flight := c.inFlight.enter(c.view, c.comp.Outputs)
 		replay, err := c.restore(ctx, found.result)
 		flight.leave()
 		if err == nil {
@@ -75,8 +76,11 @@ func (c *call) parse() error {
 	if c.fe == nil {
 		return compile.Refuse(compile.ReasonCompiler, base+" is no compiler known here")
 	}
-	comp, decline := c.fe.Parse(c.inv, c.State)
+	comp, decline := c.fe.Parse(c.inv, c.view)
 	if decline != nil {
+		if comp != nil {
+			c.event.Compiler, c.event.Source = comp.Kind, comp.Source
+		}
 		return decline
 	}
 	c.comp = comp
@@ -89,17 +93,17 @@ func (c *call) parse() error {
 
 // identify finds the toolchain and writes the recipe.
 func (c *call) identify(ctx context.Context) error {
-	tc, err := c.fe.Toolchain(ctx, c.comp, c.State, c.client)
+	tc, err := c.fe.Toolchain(ctx, c.comp, c.view, c.client)
 	if err != nil {
 		return err
 	}
 	c.tc = tc
 	c.event.Compiler = tc.Kind
 	c.id = key.Identity(tc)
-	c.roots = key.FindRoots(c.inv, c.State.Exists)
+	c.roots = key.FindRoots(c.inv, c.view.Exists)
 	var source digest.Digest
 	if c.comp.PerSource {
-		if source, err = c.State.Digest(c.comp.Source); err != nil {
+		if source, err = c.view.Digest(c.comp.Source); err != nil {
 			return compile.Refuse(compile.ReasonInput, err.Error())
 		}
 	}
@@ -133,7 +137,7 @@ func (c *call) lookup(ctx context.Context) finding {
 		return f
 	}
 	c.sets = sets
-	l := key.NewLookup(c.State, c.checks, c.recipe, c.roots, c.inv, len(sets))
+	l := key.NewLookup(c.view, c.checks, c.recipe, c.roots, c.inv)
 	for _, set := range sets {
 		cur, mismatch := l.Check(set)
 		if mismatch != nil {
@@ -165,7 +169,7 @@ func (c *call) hit(f finding, replay *Replay) Answer {
 // miss has the compiler run and stores what it made.
 func (c *call) miss(ctx context.Context, f finding) Answer {
 	c.event.Outcome, c.event.Reason, c.event.Detail = compile.Miss, f.reason, f.detail
-	flight := c.inFlight.enter(c.State, c.comp.Outputs)
+	flight := c.inFlight.enter(c.view, c.comp.Outputs)
 	defer flight.leave()
 	if c.set.readOnly {
 		c.explain(ctx)

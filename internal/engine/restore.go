@@ -98,7 +98,7 @@ func (c *call) place(o compile.Output, stored compile.StoredOutput, from io.Read
 			return err
 		}
 	}
-	f, err := os.OpenFile(o.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := createFile(o.Path)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (c *call) place(o compile.Output, stored compile.StoredOutput, from io.Read
 	return err
 }
 
-func (c *call) fill(f *os.File, stored compile.StoredOutput, from io.Reader) error {
+func (c *call) fill(f output, stored compile.StoredOutput, from io.Reader) error {
 	if stored.Text {
 		template, err := io.ReadAll(io.LimitReader(from, maxTemplate+1))
 		if err != nil {
@@ -141,6 +141,14 @@ func (c *call) fill(f *os.File, stored compile.StoredOutput, from io.Reader) err
 		err = fmt.Errorf("%s: %d bytes instead of %d", stored.Role, n, stored.Blob.Size())
 	}
 	return err
+}
+
+// output is a new file. os.File would do, but asks the kernel four more questions per file.
+type output interface {
+	io.Writer
+	Fd() uintptr
+	Chmod(os.FileMode) error
+	Close() error
 }
 
 // maxTemplate bounds a text output.

@@ -19,8 +19,8 @@ type Frontend interface {
 	// Match reports whether a program of this base name (links unresolved) belongs to the family.
 	Match(base string) bool
 
-	// Parse decides what an invocation is: exactly one of the two results is not nil. What it does not understand it
-	// declines; it never guesses.
+	// Parse decides what an invocation is. What it does not understand it declines; it never guesses. Beside a Decline the
+	// Compilation is nil, or holds Kind and Source as far as they are known, for people who ask about the call.
 	Parse(inv *compile.Invocation, files Files) (*compile.Compilation, *compile.Decline)
 
 	// Toolchain returns what besides arguments and inputs decides the output, as it is now. It is called for every

@@ -217,7 +217,7 @@ func (w *Watch) input(p string) (digest.Digest, error) {
 	if fi.Mode&modeType != modeRegular {
 		return digest.Digest{}, compile.Refuse(compile.ReasonInput, p+" is not a regular file")
 	}
-	d, _, err := s.current(p)
+	d, _, err := s.NewView().current(p)
 	if err != nil {
 		return digest.Digest{}, compile.Refuse(compile.ReasonInputChanged, p)
 	}

@@ -26,29 +26,18 @@ type Mismatch struct {
 	Root    string // a root that this invocation has not
 }
 
-// Lookup checks the input sets of one compilation for one invocation. Each path is asked for once.
+// Lookup checks the input sets of one compilation for one invocation. Each path is asked for once in its view.
 type Lookup struct {
-	state  *State
+	view   *View
 	recipe Recipe
 	roots  Roots
 	inv    *compile.Invocation
 	checks *Checks
-	known  map[string]answer // nil while there is one set
 }
 
-type answer struct {
-	digest digest.Digest
-	mtime  int64
-	err    error
-}
-
-// NewLookup returns a lookup over n sets. checks may be shared by all lookups of a daemon.
-func NewLookup(state *State, checks *Checks, rec Recipe, roots Roots, inv *compile.Invocation, n int) *Lookup {
-	l := &Lookup{state: state, recipe: rec, roots: roots, inv: inv, checks: checks}
-	if n > 1 {
-		l.known = make(map[string]answer, 256)
-	}
-	return l
+// NewLookup returns a lookup in a view. checks may be shared by all lookups of a daemon.
+func NewLookup(view *View, checks *Checks, rec Recipe, roots Roots, inv *compile.Invocation) *Lookup {
+	return &Lookup{view: view, recipe: rec, roots: roots, inv: inv, checks: checks}
 }
 
 // Check computes the key of one set in its current state, or tells why the set does not apply.
@@ -63,53 +52,20 @@ func (l *Lookup) Check(set *compile.InputSet) (Current, *Mismatch) {
 		times = make([]int64, len(x.paths))
 	}
 	for i, p := range x.paths {
-		a := l.ask(p)
-		if a.err != nil {
+		d, mtime, err := l.view.current(p)
+		if err != nil {
 			return Current{}, &Mismatch{Missing: p}
 		}
-		cur.Digests[i] = a.digest
+		cur.Digests[i] = d
 		if times != nil {
-			times[i] = a.mtime
+			times[i] = mtime
 		}
 	}
-	if name := x.appeared(l.state); name != "" {
+	if name := x.appeared(l.view); name != "" {
 		return Current{}, &Mismatch{Present: name}
 	}
 	cur.Key = keyOf(l.recipe.Key, set, x.id, cur.Digests, times, l.roots, l.inv)
 	return cur, nil
-}
-
-func (l *Lookup) ask(path string) answer {
-	if l.known != nil {
-		if a, ok := l.known[path]; ok {
-			return a
-		}
-	}
-	var a answer
-	a.digest, a.mtime, a.err = l.state.current(path)
-	if l.known != nil {
-		l.known[path] = a
-	}
-	return a
-}
-
-// current returns digest and mtime of a file and records them as last seen.
-func (s *State) current(path string) (digest.Digest, int64, error) {
-	fi, err := s.Stat(path)
-	if err != nil {
-		return digest.Digest{}, 0, err
-	}
-	if s.usable(fi, path, false) {
-		if d, ok := s.recall(fi); ok {
-			s.see(path, seenFile(fi, d))
-			return d, fi.Mtime, nil
-		}
-	}
-	d, err := s.Digest(path)
-	if err == nil {
-		s.see(path, seenFile(fi, d))
-	}
-	return d, fi.Mtime, err
 }
 
 func seenFile(fi frontend.FileInfo, d digest.Digest) lastSeen {
@@ -285,7 +241,7 @@ func rootsID(roots Roots) string {
 }
 
 // appeared returns a name that should be absent and is not, "" for none.
-func (x *expanded) appeared(s *State) string {
+func (x *expanded) appeared(s *View) string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for gi := range x.absent {
@@ -320,9 +276,9 @@ const fewNames = 48
 // firstPresent returns the first of names that dir has, "" for none.
 func (s *State) firstPresent(dir string, names []string, fi frontend.FileInfo) string {
 	l := s.listed(dir, fi)
-	if l == nil && len(names) > fewNames {
+	if l == nil && (len(names) > fewNames || s.worthListing(dir, fi)) {
 		var err error
-		if l, err = s.list(dir); err != nil {
+		if l, err = s.listIn(dir, fi); err != nil {
 			return names[0]
 		}
 		if l == nil {

@@ -46,9 +46,14 @@ func (s *State) Exists(dir, name string) bool {
 	if err != nil {
 		return !missing(err)
 	}
+	return s.existsIn(dir, name, fi)
+}
+
+// existsIn is Exists in a directory whose state is fi.
+func (s *State) existsIn(dir, name string, fi frontend.FileInfo) bool {
 	l := s.listed(dir, fi)
 	if l == nil && s.worthListing(dir, fi) {
-		l, _ = s.list(dir)
+		l, _ = s.listIn(dir, fi)
 	}
 	if l != nil {
 		_, ok := l.set[name]
@@ -100,11 +105,19 @@ func (s *State) list(dir string) (*listing, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.listIn(dir, fi)
+}
+
+// listIn returns the listing of a directory whose state is fi, nil where it has gone since.
+func (s *State) listIn(dir string, fi frontend.FileInfo) (*listing, error) {
 	if l := s.listed(dir, fi); l != nil {
 		return l, nil
 	}
 	now := s.Now()
 	f, err := os.Open(dir)
+	if missing(err) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

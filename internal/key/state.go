@@ -125,6 +125,11 @@ func (s *State) digest(path string, tool bool) (digest.Digest, error) {
 	if err != nil {
 		return digest.Digest{}, err
 	}
+	return s.digestIn(path, fi, tool)
+}
+
+// digestIn returns the digest of the file at path, whose state is fi.
+func (s *State) digestIn(path string, fi frontend.FileInfo, tool bool) (digest.Digest, error) {
 	if s.usable(fi, path, tool) {
 		if d, ok := s.recall(fi); ok {
 			return d, nil

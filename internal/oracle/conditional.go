@@ -76,7 +76,13 @@ func (p *preprocessor) factor(fr *frame, text string) bool {
 		if !ok {
 			return false
 		}
-		_, found := p.find(lookup{name: name, angle: angle, from: fr.file, next: word == "__has_include_next"})
+		p.asked = true
+		l := lookup{name: name, angle: angle, from: fr.file, next: word == "__has_include_next"}
+		if p.nowhere(l) {
+			p.fatal = errNowhere
+			return false
+		}
+		_, found := p.find(l)
 		if p.mute == 0 {
 			fmt.Fprintf(&p.dump, "has %s %v\n", name, found)
 		}

@@ -85,7 +85,7 @@ func body(rng *rand.Rand, number int, line func(string, ...any)) {
 	case 10, 11:
 		line("#warning about %d", rng.IntN(3))
 	case 12, 13:
-		line("const char *file = __FILE__;")
+		line("__asm__(\".ascii \\\"\" __FILE__ \"\\\"\");")
 	case 14:
 		if number >= 0 {
 			line("#if __has_include_next(<%s>)\n#include_next <%s>\n#endif", headers[number], headers[number])
@@ -101,13 +101,13 @@ func body(rng *rand.Rand, number int, line func(string, ...any)) {
 	case 20:
 		switch rng.IntN(30) {
 		case 0:
-			line("const char *t = __TI\\\nME__;")
+			line("__asm__(\".ascii \\\"\" __TI\\\nME__ \"\\\"\");")
 		case 1:
-			line("const char *t = __DATE__;")
+			line("__asm__(\".ascii \\\"\" __DATE__ \"\\\"\");")
 		case 2:
-			line("const char *t = __TIMESTAMP__;")
+			line("__asm__(\".ascii \\\"\" __TIMESTAMP__ \"\\\"\");")
 		default:
-			line("int line = __LINE__;")
+			line("extern char line[__LINE__ ? 1 : 2];")
 		}
 	case 21:
 		line("#if __has_include(<systemheader.h>)\n#include <systemheader.h>\n#endif")

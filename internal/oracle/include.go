@@ -118,11 +118,16 @@ func (p *preprocessor) find(l lookup) (*opened, bool) {
 	}
 	for i := start; i < len(p.chain); i++ {
 		d := p.chain[i]
-		if f, ok := p.open(l, d.path, d.path+"/"+l.name, i, d.system); ok {
+		if f, ok := p.open(l, d.path, strings.TrimSuffix(d.path, "/")+"/"+l.name, i, d.system); ok {
 			return f, true
 		}
 	}
 	return nil, false
+}
+
+// nowhere reports whether a search has no directory left at all, which gcc takes for an error even in a condition.
+func (p *preprocessor) nowhere(l lookup) bool {
+	return l.next && l.from != nil && l.from != p.main && l.from.at+1 >= len(p.chain)
 }
 
 // open opens one candidate.

@@ -70,9 +70,11 @@ func TestNoWrongObject(t *testing.T) {
 func (n *counts) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d cases, %d of them failing compiles\noutcomes: %v\nreasons: %v\n", n.cases, n.failed, n.outcomes, n.reasons)
-	b.WriteString("needless misses of all misses, by what had changed:")
-	for _, kind := range slices.Sorted(maps.Keys(n.misses)) {
-		fmt.Fprintf(&b, " %s %d/%d", kind, n.needless[kind], n.misses[kind])
+	b.WriteString("by what had changed: hits, misses, needless misses\n")
+	kinds := maps.Clone(n.misses)
+	maps.Copy(kinds, n.hits)
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		fmt.Fprintf(&b, "\t%-10s %5d %5d %3d\n", kind, n.hits[kind], n.misses[kind], n.needless[kind])
 	}
 	return b.String()
 }

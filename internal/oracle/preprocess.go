@@ -4,8 +4,10 @@ package oracle
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +34,8 @@ type preprocessor struct {
 	stack    []*frame
 	mute     int // depth of -imacros
 	warnings int
+	asked    bool  // a __has_include was met
+	fatal    error // of a condition
 }
 
 type dependency struct {
@@ -55,7 +59,10 @@ type line struct {
 	raw    string
 }
 
-var errTooDeep = errors.New("#include nested too deeply")
+var (
+	errTooDeep = errors.New("#include nested too deeply")
+	errNowhere = errors.New("no include path in which to search")
+)
 
 // missingError is a fatal error of a header that is nowhere.
 type missingError struct{ name string }
@@ -88,12 +95,15 @@ func (p *preprocessor) run(source string) error {
 	p.deps = append(p.deps, dependency{source, false})
 	p.call.reach(Opened)
 	predef := lookup{name: "stdc-predef.h", angle: true}
-	if f, ok := p.find(predef); ok {
+	if f, ok := p.find(predef); ok && !p.opts.noStandard {
 		if err := p.enter(f, predef.name, false); err != nil {
 			return err
 		}
 	}
-	for i, pre := range p.opts.pre {
+	// All -imacros come before all -include.
+	pres := slices.Clone(p.opts.pre)
+	slices.SortStableFunc(pres, func(a, b preInclude) int { return cmp.Compare(rank(a), rank(b)) })
+	for i, pre := range pres {
 		l := lookup{name: pre.name, precompiled: i == 0 && !pre.macrosOnly}
 		f, ok := p.find(l)
 		if !ok {
@@ -111,6 +121,13 @@ func (p *preprocessor) run(source string) error {
 		}
 	}
 	return p.body(main)
+}
+
+func rank(p preInclude) int {
+	if p.macrosOnly {
+		return 0
+	}
+	return 1
 }
 
 // enter reads a file that was found, unless it is to be read once only and was.
@@ -177,6 +194,9 @@ func (p *preprocessor) body(f *opened) error {
 		switch word {
 		case "if", "ifdef", "ifndef", "elif", "else", "endif":
 			conds = p.conditional(fr, conds, word, rest)
+			if p.fatal != nil {
+				return p.fatal
+			}
 			continue
 		}
 		if skipping {
@@ -197,6 +217,9 @@ func (p *preprocessor) directive(fr *frame, word, rest string) error {
 			return errors.New("#include expects \"FILENAME\" or <FILENAME>")
 		}
 		l := lookup{name: name, angle: angle, from: fr.file, next: word == "include_next", precompiled: p.firstInclude(fr)}
+		if p.nowhere(l) {
+			return errNowhere
+		}
 		f, ok := p.find(l)
 		if !ok {
 			return &missingError{name}
@@ -230,7 +253,7 @@ func (p *preprocessor) directive(fr *frame, word, rest string) error {
 	return nil
 }
 
-// firstInclude reports whether nothing but the source has been entered yet: only then a precompiled header is used.
+// firstInclude reports whether nothing but the source has been looked for yet: only then a precompiled header is used.
 func (p *preprocessor) firstInclude(fr *frame) bool {
 	n := 0
 	for _, f := range p.files {
@@ -238,7 +261,7 @@ func (p *preprocessor) firstInclude(fr *frame) bool {
 			n++
 		}
 	}
-	return n == 1 && fr.file == p.main
+	return n == 1 && fr.file == p.main && !p.asked
 }
 
 // fileName reads the operand of an include.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/compile-cache/compile-cache-action/internal/cache/cachetest"
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/engine"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/cc"
@@ -54,14 +55,15 @@ type counts struct {
 	cases, failed int
 	outcomes      map[compile.Outcome]int
 	reasons       map[compile.ReasonID]int
+	hits          map[string]int // by what had changed
 	needless      map[string]int // misses though an equal compile was stored, by what had changed
-	misses        map[string]int // all misses, by the same
+	misses        map[string]int // all misses
 }
 
 var debugDetail = os.Getenv("ORACLE_DETAIL") != ""
 
 func newCounts() *counts {
-	return &counts{outcomes: map[compile.Outcome]int{}, reasons: map[compile.ReasonID]int{}, needless: map[string]int{}, misses: map[string]int{}}
+	return &counts{outcomes: map[compile.Outcome]int{}, reasons: map[compile.ReasonID]int{}, hits: map[string]int{}, needless: map[string]int{}, misses: map[string]int{}}
 }
 
 func (b *bench) start() {
@@ -152,6 +154,7 @@ func (c *client) Run(ctx context.Context, args []string, capture bool) (engine.R
 
 // wrong is a difference between the plain compiler and the engine.
 type wrong struct {
+	sets      []*compile.InputSet // of the compilation
 	what      string
 	got, want string
 	event     compile.Event
@@ -193,7 +196,11 @@ func (b *bench) play(s step) *wrong {
 		got = engine.Replay{Status: c.ran.Status, Stdout: c.ran.Stdout, Stderr: c.ran.Stderr}
 	}
 	differs := func(what, got, want string) *wrong {
-		return &wrong{what: what, got: got, want: want, event: *b.event, inv: inv}
+		w := &wrong{what: what, got: got, want: want, event: *b.event, inv: inv}
+		if id, err := digest.ParseKey(b.event.Compilation); err == nil {
+			w.sets, _ = b.store.InputSets(context.Background(), id)
+		}
+		return w
 	}
 	if answer.Replay == nil && c.ran == nil {
 		return differs("neither replayed nor run", "", "")
@@ -272,6 +279,9 @@ func (b *bench) count(s step, want Answer) {
 		if s.ops[0].kind == s.ops[1].kind && len(s.ops) == 2 {
 			kind = s.ops[0].kind
 		}
+	}
+	if b.event.Outcome == compile.Hit {
+		n.hits[kind]++
 	}
 	if b.event.Outcome == compile.Miss && len(s.during) == 0 {
 		n.misses[kind]++
@@ -388,6 +398,9 @@ func (f *failure) String() string {
 	e := f.wrong.event
 	fmt.Fprintf(&b, "outcome %s %s %s\nin %s: %s %q\nenvironment %q\n%s", e.Outcome, e.Reason, e.Detail,
 		f.wrong.inv.Dir, f.wrong.inv.Program, f.wrong.inv.Args, f.wrong.inv.Env, firstDifference(f.wrong.got, f.wrong.want))
+	for _, set := range f.wrong.sets {
+		fmt.Fprintf(&b, "input set %+v\n", *set)
+	}
 	return b.String()
 }
 

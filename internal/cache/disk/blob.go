@@ -93,8 +93,10 @@ func (s *Store) Put(ctx context.Context, d digest.Digest, open func() (io.ReadCl
 	}
 	path := s.path(n)
 	if st, err := stateAt(path, false); err == nil && st.size == d.Size() {
-		s.uses.mark(n, s.now())
-		return nil
+		// What is there may be corrupt: opening it verifies it, at most once, and puts it aside.
+		if f, err := s.OpenFile(ctx, d); err == nil {
+			return f.Close()
+		}
 	}
 	if s.opts.MaxBytes > 0 && d.Size() > s.opts.MaxBytes {
 		return fmt.Errorf("put %s: %d bytes are more than the store may hold", n.label(), d.Size())

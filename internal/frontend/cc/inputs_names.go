@@ -95,15 +95,21 @@ func (s *search) includes(n int) error {
 			case kindHasNext:
 				how = lookExists | lookAll
 			}
-			if i == 0 && in.kind == kindInclude {
+			if i == 0 && (in.kind == kindInclude || in.kind == kindIncludeNext || in.kind == kindImport) {
 				how |= gch
 			}
-			if err := s.follow(from, in.name, in.angle, how); err != nil {
+			// After a file beside its includer comes the whole list, also for <name>.
+			angle := in.angle && in.kind != kindIncludeNext && in.kind != kindHasNext
+			if err := s.follow(from, in.name, angle, how); err != nil {
 				return err
 			}
 		}
 		if said.computed {
-			if err := s.computed(from, n); err != nil {
+			how := lookFor(0)
+			if i == 0 {
+				how = gch
+			}
+			if err := s.computed(from, n, how); err != nil {
 				return err
 			}
 		}
@@ -125,7 +131,7 @@ func (s *search) noPCH(name string) error {
 }
 
 // computed follows, for an #include whose operand is a macro, every name by which it could have meant one of the inputs.
-func (s *search) computed(from *directory, n int) error {
+func (s *search) computed(from *directory, n int, how lookFor) error {
 	if s.computedIn[from] {
 		return nil
 	}
@@ -142,7 +148,7 @@ func (s *search) computed(from *directory, n int) error {
 	}
 	for _, name := range append(s.namesBelow(from, n), s.computedOf...) {
 		for _, angle := range []bool{false, true} {
-			if err := s.follow(from, name, angle, 0); err != nil {
+			if err := s.follow(from, name, angle, how); err != nil {
 				return err
 			}
 		}

@@ -18,9 +18,24 @@ func (*Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compile.
 	p := parser{inv: inv, files: files, lstat: lstat, det: &detail{}}
 	c, d := p.parse()
 	if d != nil {
-		return nil, d
+		return p.known(), d
 	}
 	return c, nil
+}
+
+// known returns what is known of a declined call, so that people can ask about it by its source.
+func (p *parser) known() *compile.Compilation {
+	if p.table == nil {
+		return nil
+	}
+	c := &compile.Compilation{Kind: "gcc"}
+	if p.det.clang {
+		c.Kind = "clang"
+	}
+	if len(p.sources) > 0 {
+		c.Source = absolute(p.inv.Dir, p.sources[0].arg)
+	}
+	return c
 }
 
 // parser is one call of Parse.

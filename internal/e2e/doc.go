@@ -1,0 +1,7 @@
+// Package e2e runs the action as a runner would, by act, on a real CMake and make project, without a network and without
+// containers; and checks that actions, workflows and the README agree. It is a module of its own, so that the trees of act and
+// actionlint never become ours; both are tools of its go.mod.
+//
+// What act does not do as a runner does: it kills no process at the end of a job, gives `run` steps variables that a runner
+// keeps to actions, and has no limit on summaries. No test here depends on these.
+package e2e
