@@ -146,7 +146,7 @@ func (c *actionReportCmd) report(a *app, job *actionJob) error {
 		return err
 	}
 	if n := s.Stats.Unrecorded; n > 0 {
-		a.ui.warningf("%d compiler calls reached no daemon and ran uncached", n)
+		a.ui.warningf("%d of the compiler calls reached no daemon and ran uncached", n)
 		a.ui.hintf("run compile-cache doctor in a step after the build")
 	}
 	md, err := s.Markdown(report.MarkdownLimit)

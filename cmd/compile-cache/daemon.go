@@ -2,12 +2,16 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/config"
 	"github.com/compile-cache/compile-cache-action/internal/daemon"
 )
+
+// memoryLimit is from where on garbage is collected as often as it takes, in bytes.
+const memoryLimit = 160 << 20
 
 // daemonCmd is called by ccwrap without --serve: it starts the daemon proper and waits until that one listens.
 type daemonCmd struct {
@@ -23,6 +27,9 @@ func (c *daemonCmd) Run(a *app) error {
 		return daemon.Detach(self, []string{"daemon", "--serve"}, a.env)
 	}
 	setUmask()
+	// Collecting garbage less often than by default costs some memory, of which there is a bound, and saves hits 4 % of CPU.
+	debug.SetGCPercent(300)
+	debug.SetMemoryLimit(memoryLimit)
 	return daemon.Serve(a.ctx, daemon.Options{
 		Place: a.place, Config: config.Read(a.getenv), Version: Version, Now: time.Now, MadeBy: a.madeBy(),
 		Warm: toolchains(a.getenv("PATH")),

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/compile-cache/compile-cache-action/internal/daemon"
@@ -24,8 +25,11 @@ type runCmd struct {
 // Run runs a build with the shims in front of PATH. Whatever we fail at, the build runs.
 func (c *runCmd) Run(a *app) error {
 	command := c.Command
-	if len(command) > 0 && command[0] == "--" {
+	switch {
+	case len(command) > 0 && command[0] == "--":
 		command = command[1:]
+	case len(command) > 0 && strings.HasPrefix(command[0], "-"):
+		return &usageError{fmt.Errorf("run: unknown flag %s", command[0])}
 	}
 	if len(command) == 0 {
 		return &usageError{errors.New("run: no command is given")}
@@ -38,6 +42,10 @@ func (c *runCmd) Run(a *app) error {
 	}
 	// A run inside another, or inside a job that the action tags, counts for both.
 	run := strconv.FormatInt(a.now().UnixNano(), 36) + "-" + strconv.Itoa(os.Getpid())
+	if outer := a.getenv("COMPILE_CACHE_RUN"); outer != "" {
+		// A job's report counts what is run in it.
+		run = outer + "/" + run
+	}
 	if outer := a.getenv("COMPILE_CACHE_RUN"); outer != "" {
 		run = outer + "/" + run
 	}

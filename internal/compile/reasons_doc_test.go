@@ -57,4 +57,6 @@ internal/compile/reasons_table.go. The ids are those of ` + "`compile-cache stat
 }
 
 // cell keeps macros and options of compilers from being read as Markdown.
-func cell(s string) string { return strings.NewReplacer("|", `\|`, "_", `\_`, "*", `\*`, "<", "&lt;").Replace(s) }
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "_", `\_`, "*", `\*`, "<", "&lt;").Replace(s)
+}

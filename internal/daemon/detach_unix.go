@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -39,7 +40,11 @@ func Detach(program string, args, env []string) error {
 		Stdin: null, Stdout: null, Stderr: null, ExtraFiles: []*os.File{w},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
+	runtime.LockOSThread()
+	restore := relaxTimers()
 	err = cmd.Start()
+	restore()
+	runtime.UnlockOSThread()
 	w.Close()
 	if err != nil {
 		return fmt.Errorf("start the daemon: %w", err)

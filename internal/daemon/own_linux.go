@@ -47,3 +47,15 @@ func closeInherited() {
 		unix.CloseOnExec(fd)
 	}
 }
+
+// timerSlack is how late the kernel may end the daemon's sleeps, in nanoseconds.
+const timerSlack = 1_000_000
+
+// relaxTimers sets the timer slack of this thread, which a process started from it inherits. While Go's runtime has work, a
+// thread of its own sleeps 20 µs at a time to look after the others; with the usual slack of 50 µs that was an eighth of
+// the daemon's CPU time on hits.
+// restore gives this thread its own slack back: the build that `run` starts next shall not inherit ours.
+func relaxTimers() (restore func()) {
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, timerSlack, 0, 0, 0)
+	return func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) }
+}

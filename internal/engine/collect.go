@@ -57,7 +57,7 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 	}
 
 	set := key.Spell(in, c.roots, bound)
-	lookup := key.NewLookup(c.State.NewView(), c.checks, c.recipe, c.roots, c.inv)
+	lookup := key.NewLookup(c.State.NewView(), c.checks, c.recipe, c.roots, c.inv, 1)
 	cur, mismatch := lookup.Check(set)
 	if mismatch != nil || !slices.Equal(cur.Digests, digests) {
 		return compile.Refuse(compile.ReasonInputChanged, "")

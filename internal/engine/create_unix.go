@@ -3,8 +3,8 @@
 package engine
 
 import (
-	"os"
 	"golang.org/x/sys/unix"
+	"os"
 )
 
 // newFile is a descriptor of a file just created.

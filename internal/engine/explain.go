@@ -157,7 +157,7 @@ func (c *call) diffInputs(set *compile.InputSet, short []byte) []compile.Cause {
 			add(kind, p)
 		}
 	}
-	lookup := key.NewLookup(view, c.checks, c.recipe, c.roots, c.inv)
+	lookup := key.NewLookup(view, c.checks, c.recipe, c.roots, c.inv, 1)
 	if _, m := lookup.Check(set); m != nil && m.Present != "" {
 		add("header-appeared", m.Present)
 	}

@@ -137,7 +137,7 @@ func (c *call) lookup(ctx context.Context) finding {
 		return f
 	}
 	c.sets = sets
-	l := key.NewLookup(c.view, c.checks, c.recipe, c.roots, c.inv)
+	l := key.NewLookup(c.view, c.checks, c.recipe, c.roots, c.inv, len(sets))
 	for _, set := range sets {
 		cur, mismatch := l.Check(set)
 		if mismatch != nil {

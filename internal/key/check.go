@@ -35,8 +35,9 @@ type Lookup struct {
 	checks *Checks
 }
 
-// NewLookup returns a lookup in a view. checks may be shared by all lookups of a daemon.
-func NewLookup(view *View, checks *Checks, rec Recipe, roots Roots, inv *compile.Invocation) *Lookup {
+// NewLookup returns a lookup of n sets in a view. checks may be shared by all lookups of a daemon.
+func NewLookup(view *View, checks *Checks, rec Recipe, roots Roots, inv *compile.Invocation, n int) *Lookup {
+	view.brief = n == 1
 	return &Lookup{view: view, recipe: rec, roots: roots, inv: inv, checks: checks}
 }
 

@@ -27,7 +27,7 @@ func TestKeyHoldsState(t *testing.T) {
 	checks := NewChecks()
 	rec := Recipe{Key: digest.KeyOf([]byte("recipe"))}
 	check := func(inv *compile.Invocation, roots Roots) (digest.Key, *Mismatch) {
-		cur, m := NewLookup(s.NewView(), checks, rec, roots, inv).Check(set)
+		cur, m := NewLookup(s.NewView(), checks, rec, roots, inv, 1).Check(set)
 		return cur.Key, m
 	}
 	base, m := check(inv, roots)
@@ -110,7 +110,7 @@ func TestBoundRoots(t *testing.T) {
 		write(t, filepath.Join(root, "a.c"), "same")
 		for kind, bound := range map[string][]string{"free": nil, "bound": {"checkout"}} {
 			set := &compile.InputSet{Bound: bound, Paths: []string{"<checkout>/a.c"}}
-			cur, m := NewLookup(s.NewView(), NewChecks(), rec, Roots{{"checkout", root}}, &compile.Invocation{}).Check(set)
+			cur, m := NewLookup(s.NewView(), NewChecks(), rec, Roots{{"checkout", root}}, &compile.Invocation{}, 1).Check(set)
 			if m != nil {
 				t.Fatalf("%+v", m)
 			}
@@ -140,7 +140,7 @@ func TestOnceTwins(t *testing.T) {
 	}
 	set := &compile.InputSet{Paths: []string{root + "/a.h", root + "/b.h", root + "/c.h"}, Once: []int{0, 1, 2}}
 	check := func() digest.Key {
-		cur, m := NewLookup(s.NewView(), NewChecks(), Recipe{}, nil, &compile.Invocation{}).Check(set)
+		cur, m := NewLookup(s.NewView(), NewChecks(), Recipe{}, nil, &compile.Invocation{}, 1).Check(set)
 		if m != nil {
 			t.Fatalf("%+v", m)
 		}

@@ -130,7 +130,8 @@ func (s *search) noPCH(name string) error {
 	return nil
 }
 
-// computed follows, for an #include whose operand is a macro, every name by which it could have meant one of the inputs.
+// computed follows, for an #include whose operand is a macro, every name by which it could have meant one of the inputs, and
+// every name that is a macro's value: what gcc skipped as a twin is no input.
 func (s *search) computed(from *directory, n int, how lookFor) error {
 	if s.computedIn[from] {
 		return nil
@@ -145,6 +146,7 @@ func (s *search) computed(from *directory, n int, how lookFor) error {
 				s.computedOf = append(s.computedOf, s.namesBelow(dir, n)...)
 			}
 		}
+		s.computedOf = append(s.computedOf, s.definedNames(n)...)
 	}
 	for _, name := range append(s.namesBelow(from, n), s.computedOf...) {
 		for _, angle := range []bool{false, true} {
@@ -154,6 +156,26 @@ func (s *search) computed(from *directory, n int, how lookFor) error {
 		}
 	}
 	return nil
+}
+
+// definedNames returns the file names that are values of macros, of the first n inputs and of arguments.
+func (s *search) definedNames(n int) []string {
+	var names []string
+	for i := range n {
+		if said := s.g.inputs[i].facts; said != nil {
+			names = append(names, said.defines...)
+		}
+	}
+	for _, arg := range s.g.c.Args {
+		for word := range strings.SplitSeq(arg, ",") {
+			if _, value, ok := strings.Cut(word, "="); ok {
+				if name, ok := fileOperand([]byte(value)); ok {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	return names
 }
 
 // namesBelow returns the paths of the first n inputs relative to a directory that they lie below.

@@ -28,7 +28,7 @@ func (p *parser) known() *compile.Compilation {
 	if p.table == nil {
 		return nil
 	}
-	c := &compile.Compilation{Kind: "gcc"}
+	c := &compile.Compilation{Invocation: p.inv, Kind: "gcc"}
 	if p.det.clang {
 		c.Kind = "clang"
 	}

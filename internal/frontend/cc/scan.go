@@ -13,6 +13,8 @@ import (
 type facts struct {
 	includes []include
 
+	defines []string // file names that are values of macros
+
 	computed    bool   // an #include or #embed whose operand is a macro
 	computedHas bool   // a __has_include or __has_embed whose operand is a macro
 	once        bool   // #pragma once
@@ -50,6 +52,11 @@ func (f *facts) merge(other *facts) {
 	for _, in := range other.includes {
 		if !slices.Contains(f.includes, in) {
 			f.includes = append(f.includes, in)
+		}
+	}
+	for _, name := range other.defines {
+		if !slices.Contains(f.defines, name) {
+			f.defines = append(f.defines, name)
 		}
 	}
 	f.computed = f.computed || other.computed

@@ -2,6 +2,7 @@ package cc
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +22,7 @@ func (l *lexer) directive() {
 	case "define":
 		l.skipBlanks()
 		l.defined = l.i
+		l.definedName()
 	case "pragma":
 		l.skipBlanks()
 		line := l.b[l.i:]
@@ -29,6 +31,37 @@ func (l *lexer) directive() {
 		}
 		l.pragma(string(line))
 	}
+}
+
+// definedName notes a macro whose value is the name of a file, for computed includes.
+func (l *lexer) definedName() {
+	line := l.b[l.i:]
+	if end := bytes.IndexByte(line, '\n'); end >= 0 {
+		line = line[:end]
+	}
+	i := 0
+	for i < len(line) && isName[line[i]] {
+		i++
+	}
+	if name, ok := fileOperand(bytes.TrimLeft(line[i:], " \t")); ok && !slices.Contains(l.facts.defines, name) {
+		l.facts.defines = append(l.facts.defines, name)
+	}
+}
+
+// fileOperand returns what "name" or <name> at the start of text names.
+func fileOperand(text []byte) (name string, ok bool) {
+	if len(text) < 3 || text[0] != '"' && text[0] != '<' {
+		return "", false
+	}
+	end := byte('"')
+	if text[0] == '<' {
+		end = '>'
+	}
+	k := bytes.IndexByte(text[1:], end)
+	if k <= 0 {
+		return "", false
+	}
+	return string(text[1 : 1+k]), true
 }
 
 // operand reads the operand of a directive that names a file.
