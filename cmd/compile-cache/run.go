@@ -43,10 +43,6 @@ func (c *runCmd) Run(a *app) error {
 	// A run inside another, or inside a job that the action tags, counts for both.
 	run := strconv.FormatInt(a.now().UnixNano(), 36) + "-" + strconv.Itoa(os.Getpid())
 	if outer := a.getenv("COMPILE_CACHE_RUN"); outer != "" {
-		// A job's report counts what is run in it.
-		run = outer + "/" + run
-	}
-	if outer := a.getenv("COMPILE_CACHE_RUN"); outer != "" {
 		run = outer + "/" + run
 	}
 	lease, err := a.prepare()

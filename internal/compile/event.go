@@ -16,7 +16,7 @@ type Event struct {
 	Compiler     string    `json:"compiler"`             // gcc, clang, rustc, clippy, other
 	Program      string    `json:"program"`              // path of the compiler
 	Dir          string    `json:"dir"`
-	Source       string    `json:"source,omitempty"` // as on the command line
+	Source       string    `json:"source,omitempty"` // absolute
 	Output       string    `json:"output,omitempty"` // main output, absolute
 	Status       int       `json:"status"`
 	Key          string    `json:"key,omitempty"`         // hex, of a hit or a stored miss

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -36,6 +37,12 @@ type conn struct {
 // serve answers conversations until the other end hangs up.
 func (c *conn) serve(ctx context.Context) {
 	defer c.nc.Close()
+	defer func() {
+		// A defect met by one compile shall not take the daemon from all others: this wrapper becomes the plain compiler.
+		if p := recover(); p != nil {
+			c.server.log.Error("panic in a conversation", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
 	for c.between() {
 		t, p, err := c.read()
 		c.inConversation()

@@ -22,6 +22,8 @@ const inMemory = 32 << 20
 // store turns a finished compile into a result: blobs first, then the result, then the input set, so that nothing is
 // ever found that cannot be given. A *compile.Decline says why it must not be stored.
 func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan frontend.Plan, ran Ran) error {
+	c.memory <- struct{}{}
+	defer func() { <-c.memory }()
 	if !ran.Captured {
 		return compile.Refuse(compile.ReasonOutputTooLarge, "messages were not captured whole")
 	}
@@ -43,6 +45,8 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 		bound = c.roots.Names()
 	}
 	bound = union(bound, c.recipe.Bound)
+	stdout, stderr := c.roots.Template(ran.Stdout), c.roots.Template(ran.Stderr)
+	bound = union(bound, c.boundMessages(in, stdout, stderr))
 
 	// The outputs are read: from here on changes no longer matter, so this is the moment to look for earlier ones.
 	if p := flight.shared(); p != "" {
@@ -64,7 +68,7 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 	}
 	result := &compile.Result{
 		Status: ran.Status, Wall: ran.Wall, CPU: ran.CPU, MadeBy: c.MadeBy, MadeTime: c.began.UTC(),
-		Stdout: c.roots.Template(ran.Stdout), Stderr: c.roots.Template(ran.Stderr),
+		Stdout: stdout, Stderr: stderr,
 	}
 	for _, b := range blobs {
 		if err := c.Store.Put(ctx, b.stored.Blob, b.open); err != nil {
@@ -83,6 +87,31 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 	c.event.Inputs = len(in.Paths)
 	c.note(ctx, set, cur.Digests)
 	return nil
+}
+
+// boundMessages returns the roots on which messages depend: those whose text is left in them, and, where they hold roots at all,
+// those whose text an input holds. A line that is quoted, or a name that #line gives, is the same in every checkout.
+func (c *call) boundMessages(in *frontend.Inputs, templates ...[]byte) []string {
+	var bound []string
+	spelled := false
+	for _, t := range templates {
+		bound = union(bound, c.roots.Left(t))
+		spelled = spelled || bytes.IndexByte(t, 0) >= 0
+	}
+	if !spelled {
+		return bound
+	}
+	for _, p := range in.Paths {
+		if c.roots.SpellPath(p) == p {
+			continue
+		}
+		text, _, err := c.State.Read(p, inMemory)
+		if err != nil {
+			return c.roots.Names()
+		}
+		bound = union(bound, c.roots.Left(text))
+	}
+	return bound
 }
 
 // sameToolchain checks that no part of the compiler was replaced while it ran.
@@ -176,15 +205,13 @@ func (c *call) collectOne(o compile.Output, watch *key.Watch) (*blob, []string, 
 		text := c.roots.Template(content.Bytes())
 		b.stored.Blob = digest.Of(text)
 		b.open = opener(text)
+		return b, c.roots.Left(text), nil
 	case content.Len() == int(n):
 		b.stored.Blob = hash.Digest()
 		b.open = opener(content.Bytes())
 	default:
 		b.stored.Blob = hash.Digest()
 		b.open = func() (io.ReadCloser, error) { return os.Open(o.Path) }
-	}
-	if o.Text {
-		return b, nil, nil
 	}
 	var head [4]byte
 	if _, err := f.ReadAt(head[:], 0); err == nil && compressed(head[:], f) {

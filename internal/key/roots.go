@@ -185,6 +185,12 @@ func (rs Roots) Template(text []byte) []byte {
 				continue
 			}
 		}
+		if n := escapeLen(text[i:]); n > 0 {
+			out = append(out, text[i:i+n]...)
+			i += n
+			start = true
+			continue
+		}
 		if c == marker {
 			out = append(out, marker)
 		}
@@ -193,6 +199,31 @@ func (rs Roots) Template(text []byte) []byte {
 		i++
 	}
 	return out
+}
+
+// escapeLen returns the length of the terminal's control sequence (colours) that text starts with, 0 for none. Its last byte is a
+// letter, and a path may follow at once.
+func escapeLen(text []byte) int {
+	if len(text) < 3 || text[0] != 0x1b || text[1] != '[' {
+		return 0
+	}
+	for i := 2; i < len(text); i++ {
+		switch c := text[i]; {
+		case '@' <= c && c <= '~':
+			return i + 1
+		case c < ' ' || c >= 0x7f:
+			return 0
+		}
+	}
+	return 0
+}
+
+// Left returns the names of the roots whose text is still in a template, sorted: there it did not look like a path, so what was
+// templated depends on them.
+func (rs Roots) Left(template []byte) []string {
+	s := rs.NewScanner()
+	_, _ = s.Write(template)
+	return s.Found()
 }
 
 // at returns the innermost root whose path stands at the start of text as whole components.

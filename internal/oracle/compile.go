@@ -215,7 +215,7 @@ func (p *preprocessor) warn(fr *frame, text string) {
 		if i == 0 {
 			end = ":"
 		}
-		fmt.Fprintf(&p.stderr, "%s%s:%d%s\n", intro, by.name, by.lines[by.at].number+by.shift, end)
+		fmt.Fprintf(&p.stderr, "%s%s%s\n", intro, p.location(by, c.coloured(o)), end)
 	}
 	number := fr.lines[fr.at].number + fr.shift
 	word := "warning"
@@ -232,7 +232,7 @@ func (p *preprocessor) warn(fr *frame, text string) {
 			width = fmt.Sprintf(" |%d %s", c.Columns, columns)
 		}
 	}
-	fmt.Fprintf(&p.stderr, "%s:%d:2: %s%s:%s %s%s\n", fr.name, number, before, word, after, text, width)
+	fmt.Fprintf(&p.stderr, "%s:2: %s%s:%s %s%s\n", p.location(fr, c.coloured(o)), before, word, after, text, width)
 	quoted := fr.lines[fr.at].raw
 	if fr.name != fr.file.path {
 		b, err := c.read(fr.name)
@@ -246,6 +246,15 @@ func (p *preprocessor) warn(fr *frame, text string) {
 		quoted = lines[number-1]
 	}
 	fmt.Fprintf(&p.stderr, "%5d | %s\n      |  ^~~~~~~\n", number, quoted)
+}
+
+// location is where a warning is, in bold on a terminal.
+func (p *preprocessor) location(fr *frame, coloured bool) string {
+	at := fmt.Sprintf("%s:%d", fr.name, fr.lines[fr.at].number+fr.shift)
+	if coloured {
+		return "\x1b[01m\x1b[K" + at + "\x1b[m\x1b[K"
+	}
+	return at
 }
 
 func (c *Call) locale() string {

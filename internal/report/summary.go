@@ -101,9 +101,6 @@ func Load(instance string, o Options) (*Summary, error) {
 	return s, nil
 }
 
-// inRun reports whether name is a run or one started in it, which is "job/run".
-func inRun(name, run string) bool { return name == run || strings.HasPrefix(name, run+"/") }
-
 // LastRun returns the run of the newest event that counts and has one; "" for none.
 func LastRun(instance string) (string, error) {
 	r, err := OpenReader(SpoolDir(instance))

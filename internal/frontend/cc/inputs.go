@@ -247,6 +247,17 @@ func (g *gathering) bindAll(sources int) string {
 	if uses && spelled {
 		return "file-macro"
 	}
+	for _, input := range g.inputs[:sources] {
+		if input.facts == nil {
+			continue
+		}
+		for _, in := range input.facts.includes {
+			// The text names one file, in whichever checkout it stands.
+			if strings.HasPrefix(in.name, "/") && !g.builtIn(in.name) {
+				return "absolute-include"
+			}
+		}
+	}
 	return ""
 }
 
