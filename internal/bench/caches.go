@@ -39,6 +39,9 @@ type instance struct {
 // startPatience bounds how long a daemon may take until it listens.
 const startPatience = 10 * time.Second
 
+// stopPatience bounds how long one may take to leave: it lets compiles finish for half a minute.
+const stopPatience = 40 * time.Second
+
 // newInstance makes an empty cache and starts its daemon.
 func (s *suite) newInstance(names ...string) (*instance, error) {
 	dir, err := s.directory(names...)
@@ -108,6 +111,36 @@ func (in *instance) stop() (time.Duration, error) {
 		return 0, fmt.Errorf("daemon: %w", err)
 	}
 	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
+}
+
+// replace puts a new daemon of ours in the place of one that has left by itself, and of those that wrappers started then.
+func (in *instance) replace() error {
+	in.lease.Close()
+	in.kill()
+	if err := in.stopOthers(); err != nil {
+		return err
+	}
+	return in.start()
+}
+
+// stopOthers stops a daemon that a wrapper started, and waits for its end.
+func (in *instance) stopOthers() error {
+	for deadline := in.suite.Now().Add(stopPatience); daemon.Running(in.place); time.Sleep(20 * time.Millisecond) {
+		if in.suite.Now().After(deadline) {
+			return fmt.Errorf("a daemon of %s does not end", in.dir)
+		}
+		if other, err := daemon.Dial(in.place); err == nil {
+			_ = other.Stop()
+			other.Close()
+		}
+	}
+	return nil
+}
+
+// alive reports whether the daemon that start started is still there.
+func (in *instance) alive() bool {
+	_, err := residentBytes(in.cmd.Process.Pid)
+	return err == nil
 }
 
 func (in *instance) kill() {

@@ -25,6 +25,7 @@ type action struct {
 		Steps             []struct {
 			Name, ID, If, Uses, Shell, Run string
 			With, Env                      map[string]string
+			ContinueOnError                bool `yaml:"continue-on-error"`
 		}
 	}
 }
@@ -114,6 +115,9 @@ func TestCompositeSteps(t *testing.T) {
 			}
 			if s.Run != "" && s.Shell == "" {
 				t.Errorf("%s: step %q names no shell", name, s.Name)
+			}
+			if !s.ContinueOnError && s.Shell != "pwsh" {
+				t.Errorf("%s: step %q could fail the job", name, s.Name)
 			}
 		}
 	}

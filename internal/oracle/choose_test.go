@@ -102,8 +102,9 @@ func (w *world) chooseOps(rng *rand.Rand) []op {
 	case n < 19:
 		p := co + w.source
 		return w.both(rng, op{kind: "write", a: p, b: w.chooseText(rng, p)})
-	case n < 23:
-		p := co + append([]string{"inc0/blob.bin", "inc1/blob.bin", "build/blob.bin", "blob.bin", "nested/blob.bin"}, dataFiles...)[rng.IntN(9)]
+	case n < 24:
+		p := co + []string{"inc0/blob.bin", "inc0/blob.bin", "inc1/blob.bin", "build/blob.bin", "blob.bin", "nested/blob.bin", "data/p.y", "data/p.y", "data/p.y",
+			"src/flags.rsp", "src/m.h", "src/m.h", "src/m.h"}[rng.IntN(13)]
 		return w.both(rng, op{kind: "write", a: p, b: w.chooseText(rng, p)})
 	case n < 28:
 		p := w.existing(rng)
@@ -139,7 +140,11 @@ func (w *world) chooseOps(rng *rand.Rand) []op {
 	case n < 45:
 		return w.both(rng, op{kind: "swap", a: co + "inc1", b: co + "inc2"})
 	case n < 46:
-		return w.both(rng, op{kind: []string{"mkdir", "rename"}[rng.IntN(2)], a: co + "missing", b: co + "gone"})
+		p := co + "missing/" + headers[rng.IntN(len(headers))]
+		if rng.IntN(3) == 0 {
+			return w.both(rng, op{kind: "rename", a: co + "missing", b: co + "gone"})
+		}
+		return w.both(rng, op{kind: "write", a: p, b: w.chooseText(rng, p)})
 	case n < 48:
 		return w.both(rng, op{kind: "rename", a: co + []string{"after", "missing"}[rng.IntN(2)], b: co + []string{"missing", "after"}[rng.IntN(2)]})
 	case n < 50:

@@ -17,6 +17,9 @@ type conditional struct {
 func (p *preprocessor) conditional(fr *frame, conds []conditional, word, rest string) []conditional {
 	outer := len(conds) == 0 || conds[len(conds)-1].on
 	open := func(on bool) []conditional {
+		if p.mute == 0 && outer {
+			fmt.Fprintf(&p.dump, "if %v\n", on)
+		}
 		return append(conds, conditional{on: outer && on, taken: on, outer: outer})
 	}
 	name, _ := firstWord(rest)

@@ -40,6 +40,12 @@ func sourceText(rng *rand.Rand) string {
 	for range rng.IntN(3) {
 		body(rng, -1, line)
 	}
+	if rng.IntN(2) == 0 {
+		line("#if FROM_M\nint from_m;\n#endif")
+	}
+	if rng.IntN(4) == 0 {
+		line("#line 4 \"%s\"\n#warning from another file", []string{"data/p.y", "../data/p.y", "gone.y"}[rng.IntN(3)])
+	}
 	line("int source_%d;", rng.IntN(4))
 	return b.String()
 }
@@ -120,7 +126,7 @@ var flagPool = [][]string{
 	{"-isystem", "{r}/sys"}, {"-isystem", "{R}/sys"}, {"-isystem", "{r}/inc1"}, {"-iquote", "{r}/quote"}, {"-iquote", "{r}/inc2"},
 	{"-idirafter", "{r}/after"}, {"-idirafter", "{r}/inc0"}, {"-I", "."}, {"-I", "{r}/inc0/"},
 	{"-D", "FLAG0"}, {"-D", "FLAG1=2"}, {"-D", "ROOT=\"{R}\""}, {"-UFLAG0"}, {"-Wp,-DFLAG1,-UFLAG0"}, {"@{r}/src/flags.rsp"},
-	{"-include", "a.h"}, {"-include", "{r}/inc0/b.h"}, {"-imacros", "{r}/src/m.h"},
+	{"-imacros", "{R}/src/m.h"}, {"-include", "a.h"}, {"-include", "{r}/inc0/b.h"}, {"-imacros", "{r}/src/m.h"},
 	{"-O0"}, {"-O2"}, {"-fPIC"}, {"-std=gnu11"}, {"-Wall"}, {"-w"}, {"-pipe"}, {"-Werror=unused"},
 	{"-g"}, {"-g0"}, {"-gsplit-dwarf"}, {"-Wa,--gdwarf-5"}, {"-Wa,--noexecstack"},
 	{"-fdebug-prefix-map={R}=."}, {"-ffile-prefix-map={R}=/x"}, {"-fmacro-prefix-map={R}/inc0=I"}, {"-fdebug-prefix-map={R}=/y"},

@@ -28,6 +28,7 @@ type forgetful struct {
 	compilation func(*compile.Compilation)
 	toolchain   func(*compile.Toolchain)
 	inputs      func(*frontend.Inputs)
+	afterwards  func(*compile.Compilation)
 	first       map[string]*compile.Toolchain // if not nil, toolchains are never asked for again
 }
 
@@ -50,6 +51,9 @@ func (f *forgetful) Toolchain(ctx context.Context, c *compile.Compilation, files
 	}
 	if f.first != nil {
 		f.first[id] = tc
+	}
+	if f.afterwards != nil {
+		f.afterwards(c)
 	}
 	if f.toolchain != nil {
 		changed := *tc
@@ -87,6 +91,18 @@ func ofTimes(f func(*frontend.FileInfo)) parts {
 			return fi
 		}
 	}}
+}
+
+// ofFacts drops facts that begin so, and what they bind.
+func ofFacts(prefix string) parts {
+	drop := func(c *compile.Compilation) {
+		n := len(c.Facts)
+		c.Facts = slices.DeleteFunc(slices.Clone(c.Facts), func(f string) bool { return strings.HasPrefix(f, prefix) })
+		if len(c.Facts) < n && c.BindAll == "apparent-directory" {
+			c.BindAll = ""
+		}
+	}
+	return parts{frontend: func(fe frontend.Frontend) frontend.Frontend { return &forgetful{Frontend: fe, afterwards: drop} }}
 }
 
 // withoutTool drops a part of the toolchain.
@@ -150,7 +166,8 @@ func omissions() []omission {
 		{"#pragma once twins", ofInputs(func(in *frontend.Inputs) { in.Once = nil })},
 		{"the reasons of inputs to bind", ofInputs(func(in *frontend.Inputs) { in.BindAll = "" })},
 		{"the reasons of options to bind", ofCompilation(func(c *compile.Compilation) { c.BindAll = "" })},
-		{"facts", ofCompilation(func(c *compile.Compilation) { c.Facts, c.BindAll = nil, "" })},
+		{"which search directories are one", ofFacts("search directory")},
+		{"the apparent directory", ofFacts("apparent directory")},
 		{"the assembler", withoutTool("as")},
 		{"the compiler proper", withoutTool("cc1")},
 		{"the driver", withoutTool("driver")},
@@ -181,10 +198,14 @@ func omissions() []omission {
 		{"the terminal", parts{invocation: func(inv *compile.Invocation) { inv.Columns = 0 }}},
 		{"the umask", parts{invocation: func(inv *compile.Invocation) { inv.Umask = 0o022 }}},
 		{"change times", ofTimes(func(fi *frontend.FileInfo) { fi.Ctime = fi.Mtime })},
-		{"all file times", ofTimes(func(fi *frontend.FileInfo) { fi.Ctime, fi.Mtime = 1, 1 })},
+		{"all file times", ofTimes(func(fi *frontend.FileInfo) {
+			if fi.Ino != 0 { // the clock has none
+				fi.Ctime, fi.Mtime = 1, 1
+			}
+		})},
 		{"that times are coarse", parts{tick: 10 * time.Millisecond, state: func(s *key.State) { s.Fine = true }}},
 		{"changes during the compile", ofTimes(func(fi *frontend.FileInfo) {
-			if fi.Ino != 0 { // the clock has none
+			if fi.Ino != 0 {
 				fi.Mtime -= int64(time.Hour)
 				fi.Ctime -= int64(time.Hour)
 			}

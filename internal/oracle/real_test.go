@@ -162,6 +162,13 @@ func (r *realSearch) project(t *testing.T, dir string, seed uint64, steps int) {
 		r.outcomes[event.Outcome]++
 		if event.Outcome != compile.Hit {
 			r.reasons[string(event.Reason)]++
+			if os.Getenv("ORACLE_DETAIL") != "" {
+				p0 := ""
+				if p.ran != nil {
+					p0 = string(p.ran.Stderr)
+				}
+				fmt.Println("DETAIL", event.Outcome, event.Reason, event.Detail, p0)
+			}
 		}
 		if answer.Replay != nil {
 			return takeResult(w, answer.Replay.Status, answer.Replay.Stdout, answer.Replay.Stderr)

@@ -91,7 +91,6 @@ var (
 	headers     = []string{"a.h", "b.h", "c.h", "sub/d.h", "e.h"}
 	headerDirs  = []string{"inc0", "inc1", "inc2", "src", "sys", "quote", "after"}
 	sources     = []string{"src/s0.c", "src/s1.c", "src/s2.cc"}
-	dataFiles   = []string{"data/blob.bin", "data/p.y", "src/flags.rsp", "src/m.h"}
 	optional    = []string{"opt.h", "rare.h"}
 	outputNames = []string{"{r}/build/out.o", "{r}/build/other.o", "{R}/build/out.o"}
 )

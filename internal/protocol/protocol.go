@@ -20,7 +20,7 @@
 //	                          <-   Done     all is collected and recorded; exit as the compiler did       (end)
 //	                          <-   Wait     still at work; sent every WaitEvery at least
 //
-// A wrapper that hears nothing for Patience, or anything but this, becomes the plain compiler: no fault on this page is an
+// A wrapper that hears nothing for Patience, nothing but Waits for MaxWait, or anything but this, becomes the plain compiler: no fault on this page is an
 // error of the build. The protocol's version is in the socket's name and in each Request; a daemon that gets another
 // version answers Exec.
 //
@@ -43,6 +43,9 @@ const (
 	WaitEvery = 200 * time.Millisecond
 	// Patience is the longest silence that a wrapper bears: ten missed Waits.
 	Patience = 2 * time.Second
+	// MaxWait is how long a wrapper is put off by Waits alone: a daemon that hangs may still send them. It is more than
+	// hashing a toolchain takes, or storing the largest output, on a busy machine.
+	MaxWait = 60 * time.Second
 	// MaxList bounds the elements of a list.
 	MaxList = 1 << 20
 )

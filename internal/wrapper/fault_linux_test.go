@@ -3,6 +3,7 @@ package wrapper
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -236,5 +237,35 @@ func TestBareEnvironment(t *testing.T) {
 	in.env = []string{"COMPILE_CACHE_DIR=x", "PATH=/usr/bin:/bin"}
 	if got := in.run("/bin/sh", "-c", `mkdir "$1" && cd "$1" && rmdir "$1" && exec "$0" false`, ccwrap, filepath.Join(in.dir, "gone")); got != exits(1, "", "") {
 		t.Errorf("in a directory that is gone: %v, want 1", got)
+	}
+}
+
+// A daemon that hangs may still send Waits: they put a wrapper off for a while only.
+func TestEndlessWaits(t *testing.T) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan verdict)
+	go func() {
+		talk := &conversation{conn: &conn{fd: fds[0]}}
+		v, _, _ := talk.listen(20 * time.Millisecond)
+		ended <- v
+	}()
+	wait := protocol.AppendFrame(nil, protocol.Wait{})
+	for {
+		select {
+		case v := <-ended:
+			if v != fault {
+				t.Errorf("listen to Waits alone = %v, want a fault", v)
+			}
+			syscall.Close(fds[0])
+			syscall.Close(fds[1])
+			return
+		default:
+			if _, err := syscall.Write(fds[1], wait); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

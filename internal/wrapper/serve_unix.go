@@ -5,6 +5,7 @@ package wrapper
 import (
 	"errors"
 	"syscall"
+	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/protocol"
 )
@@ -65,7 +66,7 @@ func (t *conversation) converse() (v verdict, status int) {
 	}
 	err := t.conn.send(request)
 	if err == nil {
-		v, status, err = t.listen()
+		v, status, err = t.listen(protocol.MaxWait)
 	}
 	if errors.Is(err, errSilence) || errors.Is(err, protocol.ErrFrame) {
 		t.setAside()
@@ -73,16 +74,25 @@ func (t *conversation) converse() (v verdict, status int) {
 	return v, status
 }
 
-// listen obeys the daemon's frames until one ends the conversation.
-func (t *conversation) listen() (verdict, int, error) {
+// listen obeys the daemon's frames until one ends the conversation. Waits alone put it off for maxWait.
+func (t *conversation) listen(maxWait time.Duration) (verdict, int, error) {
+	var since time.Time // of the first Wait after another frame
 	for {
 		kind, payload, err := protocol.ReadFrame(t.conn, nil)
 		if err != nil {
 			return fault, 0, err
 		}
+		if kind != protocol.TypeWait {
+			since = time.Time{}
+		}
 		ran := t.child != nil
 		switch {
 		case kind == protocol.TypeWait && len(payload) == 0:
+			if since.IsZero() {
+				since = time.Now()
+			} else if time.Since(since) > maxWait {
+				return fault, 0, errSilence
+			}
 		case kind == protocol.TypeReplay && !ran:
 			r, err := protocol.ParseReplay(payload)
 			if err != nil || r.Status > 255 {

@@ -107,18 +107,8 @@ func newSearch(g *gathering, sources int) (*search, error) {
 			*list = append(*list, s.directory(absolute(g.c.Dir, path)))
 		}
 	}
-	d := g.d
-	add(&s.quote, d.quoteDirs)
-	add(&s.angle, d.includeDirs)
-	add(&s.angle, s.variableDirs("CPATH"))
-	add(&s.angle, d.systemDirs)
-	if g.c.Language == "c++" {
-		add(&s.angle, s.variableDirs("CPLUS_INCLUDE_PATH"))
-	} else {
-		add(&s.angle, s.variableDirs("C_INCLUDE_PATH"))
-	}
-	add(&s.angle, g.chain.searchDirs)
-	add(&s.angle, d.afterDirs)
+	add(&s.quote, g.d.quoteDirs)
+	add(&s.angle, angleDirs(g.c, g.chain))
 	s.quote = append(s.quote, s.angle...)
 	first := make(map[fileID]*directory)
 	for _, dir := range s.quote {
@@ -138,21 +128,6 @@ func newSearch(g *gathering, sources int) (*search, error) {
 		s.dirs = append(s.dirs, dir.path)
 	}
 	return s, nil
-}
-
-// variableDirs splits a list of directories; an empty element is the working directory.
-func (s *search) variableDirs(name string) []string {
-	list, _ := s.g.c.Getenv(name)
-	if list == "" {
-		return nil
-	}
-	dirs := strings.Split(list, ":")
-	for i := range dirs {
-		if dirs[i] == "" {
-			dirs[i] = "."
-		}
-	}
-	return dirs
 }
 
 // directory returns the directory of this spelling.

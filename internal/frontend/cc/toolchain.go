@@ -25,6 +25,14 @@ type chain struct {
 // takes part is what it was, every name whose appearance would change the answer is still absent, and the directories
 // whose contents were looked through list the same.
 func (f *Frontend) Toolchain(ctx context.Context, c *compile.Compilation, files frontend.Files, ask frontend.Prober) (*compile.Toolchain, error) {
+	tc, err := f.toolchain(ctx, c, files, ask)
+	if err == nil {
+		c.Facts = append(c.Facts, sameDirectories(c, tc.Detail.(*chain), files)...)
+	}
+	return tc, err
+}
+
+func (f *Frontend) toolchain(ctx context.Context, c *compile.Compilation, files frontend.Files, ask frontend.Prober) (*compile.Toolchain, error) {
 	key, err := chainKeyOf(c, files)
 	if err != nil {
 		return nil, err
