@@ -48,24 +48,24 @@ func (l *Lookup) Check(set *compile.InputSet) (Current, *Mismatch) {
 		return Current{}, m
 	}
 	cur := Current{Digests: make([]digest.Digest, len(x.paths))}
-	var times []int64
+	var infos []frontend.FileInfo
 	if len(set.Once) > 1 {
-		times = make([]int64, len(x.paths))
+		infos = make([]frontend.FileInfo, len(x.paths))
 	}
 	for i, p := range x.paths {
-		d, mtime, err := l.view.current(p)
+		d, fi, err := l.view.current(p)
 		if err != nil {
 			return Current{}, &Mismatch{Missing: p}
 		}
 		cur.Digests[i] = d
-		if times != nil {
-			times[i] = mtime
+		if infos != nil {
+			infos[i] = fi
 		}
 	}
 	if name := x.appeared(l.view); name != "" {
 		return Current{}, &Mismatch{Present: name}
 	}
-	cur.Key = keyOf(l.recipe.Key, set, x.id, cur.Digests, times, l.roots, l.inv)
+	cur.Key = keyOf(l.recipe.Key, set, x.id, cur.Digests, infos, l.roots, l.inv)
 	return cur, nil
 }
 
@@ -74,7 +74,7 @@ func seenFile(fi frontend.FileInfo, d digest.Digest) lastSeen {
 }
 
 // keyOf writes the second half of the law of KEYS: the set, then its state.
-func keyOf(compilation digest.Key, set *compile.InputSet, id digest.Key, digests []digest.Digest, mtimes []int64, roots Roots, inv *compile.Invocation) digest.Key {
+func keyOf(compilation digest.Key, set *compile.InputSet, id digest.Key, digests []digest.Digest, infos []frontend.FileInfo, roots Roots, inv *compile.Invocation) digest.Key {
 	b := make([]byte, 0, 256+len(digests)*40)
 	b = append(b, "compile-cache key\n"...)
 	sum := compilation.Sum()
@@ -94,8 +94,8 @@ func keyOf(compilation digest.Key, set *compile.InputSet, id digest.Key, digests
 			b = append(b, "\nunset"...)
 		}
 	}
-	if mtimes != nil {
-		b = appendOnce(b, set.Once, digests, mtimes)
+	if infos != nil {
+		b = appendOnce(b, set.Once, digests, infos)
 	}
 	for _, name := range set.Bound {
 		p, _ := roots.path(name)
@@ -105,9 +105,10 @@ func keyOf(compilation digest.Key, set *compile.InputSet, id digest.Key, digests
 	return digest.KeyOf(b)
 }
 
-// appendOnce writes which files that hold #pragma once, of equal content, have equal mtimes: gcc takes such for one file. It
-// compares whole seconds, so finer times do not count.
-func appendOnce(b []byte, once []int, digests []digest.Digest, mtimes []int64) []byte {
+// appendOnce writes which files that hold #pragma once, of equal content, a compiler takes for one: gcc those of equal mtime, in
+// whole seconds; clang those that are one inode by two names. Both divisions are written, since a set does not say whose
+// it is; only sets with twins pay for it.
+func appendOnce(b []byte, once []int, digests []digest.Digest, infos []frontend.FileInfo) []byte {
 	first := make(map[digest.Digest]int, len(once))
 	twins := false
 	for _, i := range once {
@@ -120,19 +121,26 @@ func appendOnce(b []byte, once []int, digests []digest.Digest, mtimes []int64) [
 	if !twins {
 		return b
 	}
-	// Each file is written with the first of its content and second.
-	type class struct {
+	// Each file is written with the first of its class.
+	type bySecond struct {
 		digest digest.Digest
 		second int64
 	}
-	leader := map[class]int{}
+	type byInode struct{ dev, ino uint64 }
+	seconds, inodes := map[bySecond]int{}, map[byInode]int{}
 	for _, i := range once {
-		c := class{digests[i], time.Unix(0, mtimes[i]).Unix()}
-		if _, ok := leader[c]; !ok {
-			leader[c] = i
+		second := bySecond{digests[i], time.Unix(0, infos[i].Mtime).Unix()}
+		if _, ok := seconds[second]; !ok {
+			seconds[second] = i
+		}
+		inode := byInode{infos[i].Dev, infos[i].Ino}
+		if _, ok := inodes[inode]; !ok {
+			inodes[inode] = i
 		}
 		b = append(b, "\nonce "...)
-		b = strconv.AppendInt(b, int64(leader[c]), 10)
+		b = strconv.AppendInt(b, int64(seconds[second]), 10)
+		b = append(b, ' ')
+		b = strconv.AppendInt(b, int64(inodes[inode]), 10)
 	}
 	return b
 }

@@ -77,18 +77,18 @@ func (v *View) Exists(dir, name string) bool {
 	return v.existsIn(dir, name, fi)
 }
 
-// current returns digest and mtime of a file and records them as last seen.
-func (v *View) current(path string) (digest.Digest, int64, error) {
+// current returns digest and state of a file and records them as last seen.
+func (v *View) current(path string) (digest.Digest, frontend.FileInfo, error) {
 	fi, err := v.Stat(path)
 	if err != nil {
-		return digest.Digest{}, 0, err
+		return digest.Digest{}, fi, err
 	}
 	if fi.Mode&modeType != modeRegular {
-		return digest.Digest{}, 0, &os.PathError{Op: "read", Path: path, Err: os.ErrInvalid}
+		return digest.Digest{}, fi, &os.PathError{Op: "read", Path: path, Err: os.ErrInvalid}
 	}
 	d, err := v.digestIn(path, fi, false)
 	if err == nil {
 		v.see(path, seenFile(fi, d))
 	}
-	return d, fi.Mtime, err
+	return d, fi, err
 }
