@@ -199,13 +199,16 @@ func (w *world) chooseFlags(rng *rand.Rand) [][]string {
 	if len(flags) > 14 {
 		return slices.Delete(flags, 1, 6)
 	}
+	if len(flags) == 0 {
+		return [][]string{{"-I", "{r}/inc0"}}
+	}
 	i := rng.IntN(len(flags))
-	removable := strings.HasSuffix(flags[i][len(flags[i])-1], "{r}/inc0")
+	needed := strings.HasSuffix(flags[i][len(flags[i])-1], "/inc0")
 	switch rng.IntN(5) {
 	case 0, 1:
 		return insertFlag(rng, flags)
 	case 2:
-		if removable {
+		if needed {
 			return insertFlag(rng, flags)
 		}
 		return slices.Delete(flags, i, i+1)

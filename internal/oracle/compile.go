@@ -64,7 +64,7 @@ func (c *Call) compile(o *options, t *tools) Answer {
 		add(file, p.dependencies(object), false)
 	}
 	if o.asDeps != "" {
-		add(o.asDeps, []byte(object+": "+strings.Join(append(embedded, source, "/tmp/ccMmodel.s"), " ")+"\n"), false)
+		add(o.asDeps, []byte(object+": "+strings.Join(append(embedded, filepath.Base(source), "/tmp/ccMmodel.s"), " ")+"\n"), false)
 	}
 	if o.coverage {
 		add(beside(".gcno"), []byte("notes "+sum(p.dump.Bytes())+" in "+c.compilationDir()+" of "+source+"\n"), false)

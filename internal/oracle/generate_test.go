@@ -44,6 +44,15 @@ func sourceText(rng *rand.Rand) string {
 		line("#if FROM_M\nint from_m;\n#endif")
 	}
 	if rng.IntN(4) == 0 {
+		line("#include \"../inc0/a.h\"\n#include \"../inc1/a.h\"")
+	}
+	if rng.IntN(4) == 0 {
+		line("__asm__(\".pushsection .rodata; .inc\" \"bin \\\"blob.bin\\\"; .popsection\");")
+	}
+	if rng.IntN(4) == 0 {
+		line("__asm__(\".pushsection .rodata; .ascii \\\"\" __FILE__ \"\\\"; .popsection\");")
+	}
+	if rng.IntN(4) == 0 {
 		line("#line 4 \"%s\"\n#warning from another file", []string{"data/p.y", "../data/p.y", "gone.y"}[rng.IntN(3)])
 	}
 	line("int source_%d;", rng.IntN(4))
@@ -91,13 +100,13 @@ func body(rng *rand.Rand, number int, line func(string, ...any)) {
 	case 10, 11:
 		line("#warning about %d", rng.IntN(3))
 	case 12, 13:
-		line("__asm__(\".ascii \\\"\" __FILE__ \"\\\"\");")
+		line("__asm__(\".pushsection .rodata; .ascii \\\"\" __FILE__ \"\\\"; .popsection\");")
 	case 14:
 		if number >= 0 {
 			line("#if __has_include_next(<%s>)\n#include_next <%s>\n#endif", headers[number], headers[number])
 		}
 	case 15, 16:
-		line("__asm__(\".inc\" \"bin \\\"%s\\\"\");", "blob.bin")
+		line("__asm__(\".pushsection .rodata; .inc\" \"bin \\\"blob.bin\\\"; .popsection\");")
 	case 17:
 		line("#line 4 \"%s\"\n#warning from another file", []string{"data/p.y", "../data/p.y", "gone.y"}[rng.IntN(3)])
 	case 18:
@@ -107,11 +116,11 @@ func body(rng *rand.Rand, number int, line func(string, ...any)) {
 	case 20:
 		switch rng.IntN(30) {
 		case 0:
-			line("__asm__(\".ascii \\\"\" __TI\\\nME__ \"\\\"\");")
+			line("__asm__(\".pushsection .rodata; .ascii \\\"\" __TI\\\nME__ \"\\\"; .popsection\");")
 		case 1:
-			line("__asm__(\".ascii \\\"\" __DATE__ \"\\\"\");")
+			line("__asm__(\".pushsection .rodata; .ascii \\\"\" __DATE__ \"\\\"; .popsection\");")
 		case 2:
-			line("__asm__(\".ascii \\\"\" __TIMESTAMP__ \"\\\"\");")
+			line("__asm__(\".pushsection .rodata; .ascii \\\"\" __TIMESTAMP__ \"\\\"; .popsection\");")
 		default:
 			line("extern char line[__LINE__ ? 1 : 2];")
 		}

@@ -4,6 +4,7 @@ package oracle
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -144,6 +145,89 @@ func withoutNames(drop func(name string) bool) parts {
 	})
 }
 
+// focused makes some changes more often.
+func focused(p parts, focus func(*world) []op) parts {
+	p.focus = focus
+	return p
+}
+
+// twins makes inc0/a.h and inc1/a.h equal, of the same second or of another one.
+func twins(w *world) []op {
+	co := fmt.Sprintf("p%d/co/", w.at)
+	w.clock++
+	source := "#include \"../inc0/a.h\"\n#include \"../inc1/a.h\"\n"
+	return []op{
+		{kind: "write", a: co + w.source, b: source},
+		{kind: "write", a: co + "inc0/a.h", b: "#pragma once\nint twin;\n"}, {kind: "write", a: co + "inc1/a.h", b: "#pragma once\nint twin;\n"},
+		{kind: "age", a: co + "inc0/a.h", n: 0}, {kind: "age", a: co + "inc1/a.h", n: 3 * (w.clock % 2)},
+	}
+}
+
+// otherCheckout compiles in the other checkout, with paths that the object holds but does not show.
+func otherCheckout(w *world) []op {
+	return []op{{kind: "absolute", n: 1}, {kind: "cwd", a: ""}, {kind: "at", n: 1 - w.at},
+		{kind: "flags", list: [][]string{{"-I", "{R}/inc0"}, {"-g"}, {"-flto"}}}}
+}
+
+// ownName compiles a file that uses its own name in the other checkout, by absolute path.
+func ownName(w *world) []op {
+	w.clock++
+	text := "int " + strings.Repeat("n", 1+w.clock/2%4) + ";\n__asm__(\".ascii \" __FILE__);\n"
+	return []op{{kind: "absolute", n: 1}, {kind: "cwd", a: ""}, {kind: "at", n: 1 - w.at}, {kind: "flags", list: [][]string{{"-I", "{R}/inc0"}}},
+		{kind: "source", a: "src/s0.c"}, {kind: "write", a: "p0/co/src/s0.c", b: text}, {kind: "write", a: "p1/co/src/s0.c", b: text}}
+}
+
+// appearing lets a search directory come and go.
+func appearing(w *world) []op {
+	co := fmt.Sprintf("p%d/co/", w.at)
+	w.clock++
+	ops := []op{{kind: "flags", list: [][]string{{"-I", "{r}/missing"}, {"-I", "{r}/inc0"}}}, {kind: "write", a: co + w.source, b: "#include <a.h>\n"},
+		{kind: "rename", a: co + "missing", b: co + fmt.Sprint("gone", w.clock)}}
+	if w.clock%2 == 0 {
+		ops = append(ops, op{kind: "write", a: co + "missing/a.h", b: fmt.Sprintf("int appeared_%d;\n", w.clock)})
+	}
+	return ops
+}
+
+// quoted changes a file that only a message quotes.
+func quoted(w *world) []op {
+	co := fmt.Sprintf("p%d/co/", w.at)
+	w.clock++
+	return []op{{kind: "cwd", a: ""}, {kind: "flags", list: [][]string{{"-I", "{r}/inc0"}}},
+		{kind: "write", a: co + w.source, b: "#line 4 \"data/p.y\"\n#warning from another file\n"},
+		{kind: "write", a: co + "data/p.y", b: fmt.Sprintf("1\n2\n3\n4 %d\n", w.clock%4)}}
+}
+
+// replacing changes a file of the toolchain, which is used.
+func replacing(path string) func(*world) []op {
+	return func(w *world) []op {
+		w.clock++
+		return []op{{kind: "driver", a: "gcc"}, {kind: "source", a: "src/s0.c"}, {kind: "link", a: "cur", b: "tc0"},
+			{kind: "replace", a: path, b: string(Image(fmt.Sprint("replaced ", w.clock)))}}
+	}
+}
+
+// links makes a search directory another name of a second one, or not, while all headers are equal.
+func links(w *world) []op {
+	co := fmt.Sprintf("p%d/co/", w.at)
+	w.clock++
+	text := "int same;\n"
+	ops := []op{{kind: "flags", list: [][]string{{"-MD"}, {"-I", "{r}/link"}, {"-I", "{r}/inc1"}, {"-I", "{r}/inc0"}, {"-isystem", "{r}/inc1"}}},
+		{kind: "write", a: co + w.source, b: "#include <a.h>\n"}, {kind: "link", a: co + "link", b: fmt.Sprintf("inc%d", w.clock%2)}}
+	for _, d := range []string{"inc0", "inc1"} {
+		ops = append(ops, op{kind: "write", a: co + d + "/a.h", b: text})
+	}
+	return ops
+}
+
+// apparent reaches the working directory through a link, or not, with debug information.
+func apparent(w *world) []op {
+	w.clock++
+	return []op{{kind: "cwd", a: ""}, {kind: "link", a: "here", b: fmt.Sprintf("p%d", w.at)},
+		{kind: "flags", list: [][]string{{"-I", "{r}/inc0"}, {"-g"}}},
+		{kind: "setenv", a: "PWD", b: []string{"{R}", "{W}/here/co"}[w.clock%2]}}
+}
+
 func withoutVariables(names ...string) parts {
 	return ofCompilation(func(c *compile.Compilation) {
 		c.EnvNames = slices.DeleteFunc(slices.Clone(c.EnvNames), func(n string) bool { return slices.Contains(names, n) })
@@ -158,20 +242,20 @@ func omissions() []omission {
 		{"all absent names", withoutNames(func(string) bool { return true })},
 		{"absent names of __has_include", withoutNames(func(n string) bool { return n == "opt.h" || n == "rare.h" })},
 		{"absent precompiled headers", withoutNames(func(n string) bool { return strings.HasSuffix(n, ".gch") })},
-		{"absent search directories", withoutNames(func(n string) bool { return n == "missing" })},
+		{"absent search directories", focused(withoutNames(func(n string) bool { return n == "missing" }), appearing)},
 		{"the last input", withoutInput(func(i int, p string) bool { return strings.HasSuffix(p, "/e.h") })},
 		{"files of the assembler", withoutInput(base("blob.bin"))},
-		{"files that messages quote", withoutInput(base("p.y"))},
+		{"files that messages quote", focused(withoutInput(base("p.y")), quoted)},
 		{"files of -imacros", withoutInput(base("m.h"))},
-		{"#pragma once twins", ofInputs(func(in *frontend.Inputs) { in.Once = nil })},
-		{"the reasons of inputs to bind", ofInputs(func(in *frontend.Inputs) { in.BindAll = "" })},
-		{"the reasons of options to bind", ofCompilation(func(c *compile.Compilation) { c.BindAll = "" })},
-		{"which search directories are one", ofFacts("search directory")},
-		{"the apparent directory", ofFacts("apparent directory")},
-		{"the assembler", withoutTool("as")},
-		{"the compiler proper", withoutTool("cc1")},
-		{"the driver", withoutTool("driver")},
-		{"specs", withoutTool("specs")},
+		{"#pragma once twins", focused(ofInputs(func(in *frontend.Inputs) { in.Once = nil }), twins)},
+		{"the reasons of inputs to bind", focused(ofInputs(func(in *frontend.Inputs) { in.BindAll = "" }), ownName)},
+		{"the reasons of options to bind", focused(ofCompilation(func(c *compile.Compilation) { c.BindAll = "" }), otherCheckout)},
+		{"which search directories are one", focused(ofFacts("search directory"), links)},
+		{"the apparent directory", focused(ofFacts("apparent directory"), apparent)},
+		{"the assembler", focused(withoutTool("as"), replacing("bin/as"))},
+		{"the compiler proper", focused(withoutTool("cc1"), replacing("tc0/"+ProgramDir+"/cc1"))},
+		{"the driver", focused(withoutTool("driver"), replacing("tc0/bin/gcc"))},
+		{"specs", focused(withoutTool("specs"), replacing("tc0/"+LibDir+"/specs"))},
 		{"toolchains after the first question", parts{frontend: func(fe frontend.Frontend) frontend.Frontend {
 			return &forgetful{Frontend: fe, first: map[string]*compile.Toolchain{}}
 		}}},

@@ -33,6 +33,7 @@ type parts struct {
 	answer     func(*engine.Answer)      // changes what the engine answers
 	believed   bool                      // what is captured is taken as whole
 	apart      bool                      // a second engine on the same store compiles what is compiled at once
+	focus      func(*world) []op         // changes to be made more often than the search would
 	tick       time.Duration             // granularity of file times; 0 for the kernel's own
 }
 
@@ -328,7 +329,11 @@ func explore(dir string, seed uint64, cases int, p parts, n *counts) (*failure, 
 	}
 	var history []step
 	for done := 0; done < cases; {
-		for _, s := range b.choose(rng, b.event) {
+		next := b.choose(rng, b.event)
+		if p.focus != nil && done%4 == 0 {
+			next = []step{{ops: p.focus(b.world)}, {ops: b.chooseOps(rng)}}
+		}
+		for _, s := range next {
 			history = append(history, s)
 			done++
 			if w := b.play(s); w != nil {

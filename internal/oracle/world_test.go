@@ -128,9 +128,8 @@ func newWorld(dir string, rng *rand.Rand) (*world, error) {
 	for _, s := range sources {
 		project[s] = sourceText(rng)
 	}
-	if rng.IntN(2) == 0 {
-		// Twins.
-		project["inc1/a.h"] = project["inc0/a.h"]
+	if _, ok := project["inc1/a.h"]; !ok || rng.IntN(2) == 0 {
+		project["inc1/a.h"] = project["inc0/a.h"] // twins
 	}
 	for _, d := range []string{"early", "home", "scratch"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {

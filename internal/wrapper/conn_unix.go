@@ -23,7 +23,24 @@ type conn struct {
 	path     string // of the socket
 	dev, ino uint64 // of the socket's file when it was dialled
 	buf      []byte // read but not yet taken, in received
+
+	grace int         // how many silences more are borne from a daemon that lives
+	lives func() bool // whether a daemon lives that should answer here
 }
+
+// silentGrace is how many times protocol.Patience a daemon that lives is waited for beyond the first: with thousands of compiles
+// at once on a few processors it may not get its turn for seconds.
+const silentGrace = 2
+
+// The socket of a daemon that lives and was silent all the same bears this mode, and no wrapper dials it for a while: it
+// is stopped or drowned, and every compile would wait in vain. The file's ctime is when; the daemon itself does not
+// look at the mode. (A mode costs no system call that a hit does not make anyway.)
+const (
+	silentMode = 0o200
+	silentFor  = 15 * time.Second
+)
+
+var errShunned = errors.New("the daemon was silent a moment ago")
 
 // Buffers are static, as the one connection at a time of one process allows: a hit then hardly touches the heap.
 var (
@@ -38,6 +55,9 @@ func dial(path string) (*conn, error) {
 	var st syscall.Stat_t
 	if err := syscall.Lstat(path, &st); err != nil {
 		return nil, err
+	}
+	if st.Mode&0o777 == silentMode && since(changed(&st), silentFor) {
+		return nil, errShunned
 	}
 	fd, err := socket()
 	if err != nil {
@@ -114,6 +134,8 @@ func (c *conn) receive() (int, error) {
 			return n, nil
 		case err == nil:
 			return 0, io.EOF
+		case err == syscall.EAGAIN && c.grace > 0 && c.lives():
+			c.grace--
 		case err == syscall.EAGAIN:
 			return 0, errSilence
 		case err != syscall.EINTR:

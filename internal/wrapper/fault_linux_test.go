@@ -138,6 +138,39 @@ func TestSocketIsSetAside(t *testing.T) {
 	}
 }
 
+// A daemon that lives, and holds its lock, is busy and not broken: its socket stays however old it is, and for a while no
+// other compile waits for it. Under a storm of 5,000 wrappers one silence drove out a healthy daemon.
+func TestSilentDaemonThatLivesIsShunned(t *testing.T) {
+	t.Parallel()
+	in := newInstance(t)
+	asked := make(chan struct{}, 2)
+	in.serve(func(p *peer) { asked <- struct{}{}; waitForEnd(p) })
+	lock, err := os.OpenFile(in.place.Lock(), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	socket := in.place.Socket()
+	old := time.Now().Add(-2 * staleAge)
+	if err := os.Chtimes(socket, old, old); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got := in.run(append([]string{ccwrap}, aCompiler...)...); got != itsEnd {
+			t.Errorf("got %v, want %v", got, itsEnd)
+		}
+	}
+	if fi, err := os.Lstat(socket); err != nil || fi.Mode().Perm() != silentMode {
+		t.Errorf("the socket of a living daemon: %v, %v", fi, err)
+	}
+	if n := len(asked); n != 1 {
+		t.Errorf("%d of 2 compiles asked the silent daemon, want 1", n)
+	}
+}
+
 func TestReplacedSocketIsKept(t *testing.T) {
 	in := newInstance(t)
 	socket := in.place.Socket()

@@ -36,8 +36,9 @@ func countUnrecorded(place protocol.Place) {
 // that is still starting under load.
 const staleAge = 10 * time.Second
 
-// setAside removes the socket that was dialled, so that the next wrapper starts a fresh daemon and not every compile
-// waits in vain. It does nothing if another wrapper holds the start lock or the socket is no longer the same.
+// setAside keeps other compiles from waiting in vain as this one did. The socket of a daemon that lives is shunned for a
+// while; any other is removed, so that the next wrapper starts a fresh daemon. It does nothing if another wrapper holds the start
+// lock or the socket is no longer the one that was dialled.
 func (t *conversation) setAside() {
 	lock := flock(t.place.StartLock(), syscall.O_CREAT, syscall.LOCK_EX)
 	if lock < 0 {
@@ -48,7 +49,10 @@ func (t *conversation) setAside() {
 	if syscall.Lstat(t.conn.path, &st) != nil || uint64(st.Dev) != t.conn.dev || uint64(st.Ino) != t.conn.ino {
 		return
 	}
-	if !recent(&st, staleAge) {
+	switch {
+	case locked(t.place.Lock()):
+		_ = syscall.Chmod(t.conn.path, silentMode)
+	case !recent(&st, staleAge):
 		_ = syscall.Unlink(t.conn.path)
 	}
 }

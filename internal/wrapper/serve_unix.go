@@ -60,6 +60,7 @@ func (t *conversation) converse() (v verdict, status int) {
 	if t.conn = t.connect(); t.conn == nil {
 		return fault, 0
 	}
+	t.conn.grace, t.conn.lives = silentGrace, func() bool { return locked(t.place.Lock()) }
 	request, ok := t.request()
 	if !ok {
 		return fault, 0

@@ -154,8 +154,11 @@ func locked(path string) bool {
 }
 
 // recent reports whether a file was changed within the last d. A time in the future says nothing.
-func recent(st *syscall.Stat_t, d time.Duration) bool {
-	age := time.Since(modified(st))
+func recent(st *syscall.Stat_t, d time.Duration) bool { return since(modified(st), d) }
+
+// since reports whether t lies less than d back.
+func since(t time.Time, d time.Duration) bool {
+	age := time.Since(t)
 	return age >= 0 && age < d
 }
 

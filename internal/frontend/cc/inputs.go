@@ -64,11 +64,12 @@ func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compi
 	if !known && g.union.asm && g.union.asmFiles {
 		return nil, compile.Refuse(compile.ReasonDirective, ".incbin or .include in assembler text")
 	}
-	for _, path := range listed {
-		path = absolute(c.Dir, path)
+	for _, spelled := range listed {
+		path := absolute(c.Dir, spelled)
 		if _, gone := firstMissing(files, path); !gone {
 			g.add(path, false)
-		} else if g.union.asmFiles && !isTemporary(path) {
+		} else if g.union.asmFiles && !isTemporary(path) && spelled != baseOf(c.Source) {
+			// The compiler tells the assembler the source's base name, whatever directory it lies in.
 			return nil, compile.Refuse(compile.ReasonInputChanged, path)
 		}
 	}
