@@ -49,7 +49,7 @@ func TestSecondBuildHits(t *testing.T) {
 	j.outcomes(0, map[string]int{"hit": 0, "miss": n, "failed": 0, "bypassed": 0})
 	j.outcomes(1, map[string]int{"hit": n, "miss": n, "failed": 0, "bypassed": 0})
 	j.logged("100% tests passed", "output dir is "+r.dir+"; limit is 1GiB")
-	j.summarized("hit rate 50.0 %", "src/utf8.c", "| miss | 26 |", "Why compiles missed")
+	j.summarized("hit rate 50.0 %", "hostexecutor/src/", ".c` |", "| miss | 26 |", "Why compiles missed")
 	if t.Failed() {
 		return
 	}
@@ -68,7 +68,7 @@ func TestNextJobHits(t *testing.T) {
 	second := r.run("make.yml")
 	second.succeeded(true)
 	second.outcomes(0, map[string]int{"hit": n, "miss": 0, "failed": 0, "bypassed": 0})
-	second.summarized("hit rate 100.0 %", "src/utf8.c")
+	second.summarized("hit rate 100.0 %", "hostexecutor/src/", ".c` |")
 	second.logged("output dir is " + r.dir)
 	if strings.Contains(second.log, "Post Start, and report after the job") {
 		t.Errorf("post: off has a post step:\n%s", second.log)

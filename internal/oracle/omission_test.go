@@ -207,6 +207,18 @@ func replacing(path string) func(*world) []op {
 	}
 }
 
+// hasty writes a header twice in quick succession and then leaves it alone for a while; sizes are equal.
+func hasty(w *world) []op {
+	co := fmt.Sprintf("p%d/co/", w.at)
+	ops := []op{{kind: "source", a: "src/s0.c"}, {kind: "cwd", a: ""}, {kind: "flags", list: [][]string{{"-I", "{r}/inc0"}}}}
+	turn, phase := w.clock/8, w.clock%8
+	if phase < 2 {
+		ops = append(ops, op{kind: "write", a: co + "src/s0.c", b: fmt.Sprintf("int version_%d;\n", (turn+phase)%2)})
+	}
+	w.clock++
+	return ops
+}
+
 // links makes a search directory another name of a second one, or not, while all headers are equal.
 func links(w *world) []op {
 	co := fmt.Sprintf("p%d/co/", w.at)
@@ -287,7 +299,7 @@ func omissions() []omission {
 				fi.Ctime, fi.Mtime = 1, 1
 			}
 		})},
-		{"that times are coarse", parts{tick: 10 * time.Millisecond, state: func(s *key.State) { s.Fine = true }}},
+		{"that times are coarse", parts{tick: 40 * time.Millisecond, focus: hasty, state: func(s *key.State) { s.Fine = true }}},
 		{"changes during the compile", ofTimes(func(fi *frontend.FileInfo) {
 			if fi.Ino != 0 {
 				fi.Mtime -= int64(time.Hour)
