@@ -158,7 +158,7 @@ func listen(place protocol.Place) (l net.Listener, own func() bool, err error) {
 		return nil, nil, fmt.Errorf("listen: %w", err)
 	}
 	ul.SetUnlinkOnClose(false)
-	if err := os.Chmod(temporary, 0o600); err == nil {
+	if err = os.Chmod(temporary, 0o600); err == nil {
 		err = os.Rename(temporary, path)
 	}
 	if err != nil {

@@ -27,7 +27,7 @@ func TestSearchIsThatOfGCC(t *testing.T) {
 	if testing.Short() {
 		projects = 40
 	}
-	dir := t.TempDir()
+	dir := scratchDir(t)
 	compared := 0
 	for seed := range uint64(projects) {
 		w, err := newWorld(filepath.Join(dir, "w"), rand.New(rand.NewPCG(seed, 2)))

@@ -326,7 +326,7 @@ func TestOmissions(t *testing.T) {
 			var f *failure
 			for seed := uint64(1000); f == nil && n.cases < within; seed++ {
 				var err error
-				if f, err = explore(t.TempDir()+"/w", seed, worldSteps, o.parts, n); err != nil {
+				if f, err = explore(scratchDir(t)+"/w", seed, worldSteps, o.parts, n); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -67,7 +67,7 @@ func (p *process) Run(ctx context.Context, args []string, _ bool) (engine.Ran, e
 // result is all that a compile did: status, messages, files with their modes.
 type result map[string]string
 
-// outcome takes what was written away, with what was said.
+// takeResult takes what was written away, with what was said.
 func takeResult(w *world, status int, stdout, stderr []byte) result {
 	r := result{"status": fmt.Sprint(status), "stdout": string(stdout), "stderr": string(stderr)}
 	build := filepath.Join(w.root(), "build")
@@ -115,7 +115,7 @@ func TestRealCompilers(t *testing.T) {
 			}
 			r := &realSearch{program: program, outcomes: map[compile.Outcome]int{}, reasons: map[string]int{}}
 			for seed := range uint64(projects) {
-				r.project(t, t.TempDir(), seed, steps)
+				r.project(t, scratchDir(t), seed, steps)
 				if t.Failed() {
 					return
 				}
@@ -162,13 +162,6 @@ func (r *realSearch) project(t *testing.T, dir string, seed uint64, steps int) {
 		r.outcomes[event.Outcome]++
 		if event.Outcome != compile.Hit {
 			r.reasons[string(event.Reason)]++
-			if os.Getenv("ORACLE_DETAIL") != "" {
-				p0 := ""
-				if p.ran != nil {
-					p0 = string(p.ran.Stderr)
-				}
-				fmt.Println("DETAIL", event.Outcome, event.Reason, event.Detail, p0)
-			}
 		}
 		if answer.Replay != nil {
 			return takeResult(w, answer.Replay.Status, answer.Replay.Stdout, answer.Replay.Stderr)

@@ -61,8 +61,6 @@ type counts struct {
 	misses        map[string]int // all misses
 }
 
-var debugDetail = os.Getenv("ORACLE_DETAIL") != ""
-
 func newCounts() *counts {
 	return &counts{outcomes: map[compile.Outcome]int{}, reasons: map[compile.ReasonID]int{}, hits: map[string]int{}, needless: map[string]int{}, misses: map[string]int{}}
 }
@@ -258,9 +256,6 @@ func (b *bench) count(s step, want Answer) {
 	n.outcomes[b.event.Outcome]++
 	if b.event.Outcome != compile.Hit {
 		n.reasons[b.event.Reason]++
-		if debugDetail {
-			fmt.Println("DETAIL", b.event.Reason, strings.ReplaceAll(b.event.Detail, b.dir, ""), b.parts.tick, s.String(), strings.ReplaceAll(string(want.Stderr), "\n", "|"))
-		}
 	}
 	if want.Status != 0 {
 		n.failed++

@@ -49,8 +49,8 @@ func TestDiesByTheSameSignal(t *testing.T) {
 // What the compiler prints is passed on while it runs.
 func TestStreams(t *testing.T) {
 	in := newInstance(t)
-	var told protocol.Ran
-	in.serve(toRun(&protocol.Run{Capture: true}, func(ran *protocol.Ran) { told = *ran }))
+	tell := make(chan *protocol.Ran, 1)
+	in.serve(toRun(&protocol.Run{Capture: true}, func(ran *protocol.Ran) { tell <- ran }))
 	for _, redirect := range []string{"", ">&2"} {
 		g := newGate(t)
 		cmd := in.command(ccwrap, "/bin/sh", "-c", fmt.Sprintf(`{ echo first; read x <"%s"; echo second; } %s`, g.path, redirect))
@@ -75,7 +75,7 @@ func TestStreams(t *testing.T) {
 		if err := cmd.Wait(); err != nil {
 			t.Error(err)
 		}
-		want := "first\nsecond\n"
+		told, want := <-tell, "first\nsecond\n"
 		if got := string(told.Stdout) + string(told.Stderr); got != want || !told.Captured {
 			t.Errorf("told of %q, captured %v, want %q, true", got, told.Captured, want)
 		}
@@ -98,8 +98,8 @@ func TestBackgroundProcess(t *testing.T) {
 // Beyond MaxCapture everything is still passed on, and the daemon is told that it has not all.
 func TestMoreThanIsCaptured(t *testing.T) {
 	in := newInstance(t)
-	var told protocol.Ran
-	in.serve(toRun(&protocol.Run{Capture: true}, func(ran *protocol.Ran) { told = *ran }))
+	tell := make(chan *protocol.Ran, 1)
+	in.serve(toRun(&protocol.Run{Capture: true}, func(ran *protocol.Ran) { tell <- ran }))
 	for _, tt := range []struct {
 		bytes    int
 		captured bool
@@ -108,7 +108,7 @@ func TestMoreThanIsCaptured(t *testing.T) {
 		if len(got.stdout) != tt.bytes || got.status != 0 {
 			t.Errorf("%d bytes arrived, status %v, want %d", len(got.stdout), got.status, tt.bytes)
 		}
-		if told.Captured != tt.captured || tt.captured && len(told.Stdout) != tt.bytes || !tt.captured && len(told.Stdout) > 0 {
+		if told := <-tell; told.Captured != tt.captured || tt.captured && len(told.Stdout) != tt.bytes || !tt.captured && len(told.Stdout) > 0 {
 			t.Errorf("told of %d bytes, captured %v, want %v", len(told.Stdout), told.Captured, tt.captured)
 		}
 	}

@@ -122,6 +122,7 @@ func newSearch(g *gathering, sources int) (*search, error) {
 		if other, ok := first[dir.id]; ok {
 			// The compiler drops one of the two; which, depends on their kinds.
 			other.twice, dir.twice = true, true
+			s.dirs = append(s.dirs, dir.path) // it may have led elsewhere meanwhile
 			continue
 		}
 		first[dir.id] = dir
