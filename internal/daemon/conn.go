@@ -116,8 +116,17 @@ func (c *conn) send(m protocol.Message) error {
 	return err
 }
 
-// begin notes that the other end waits for us, and sends it signs of life from now on.
+// begin notes that the other end waits for us, sends it signs of life from now on, and waits for a turn.
 func (c *conn) begin() {
+	c.expected()
+	c.server.turns <- struct{}{}
+}
+
+// end gives the turn back.
+func (c *conn) end() { <-c.server.turns }
+
+// expected notes that the other end waits for us, and sends it signs of life from now on.
+func (c *conn) expected() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.working = true
@@ -128,7 +137,8 @@ func (c *conn) begin() {
 	}
 }
 
-func (c *conn) end() {
+// quiet ends the signs of life of a conversation.
+func (c *conn) quiet() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.working = false
@@ -154,6 +164,7 @@ func (c *conn) request(ctx context.Context, p []byte) error {
 		return c.write(protocol.Exec{}, false)
 	}
 	c.begin()
+	defer c.quiet()
 	defer c.end()
 	inv := &compile.Invocation{
 		Program: req.Program, Args: req.Args, Dir: req.Dir, Env: req.Env, Umask: req.Umask, Columns: int(req.Columns),
@@ -175,17 +186,10 @@ func (c *conn) request(ctx context.Context, p []byte) error {
 
 // Run implements engine.Client.
 func (c *conn) Run(_ context.Context, args []string, capture bool) (engine.Ran, error) {
-	if err := c.write(&protocol.Run{Args: args, Capture: capture}, false); err != nil {
+	p, err := c.askWrapper(&protocol.Run{Args: args, Capture: capture}, protocol.TypeRan)
+	if err != nil {
 		return engine.Ran{}, err
 	}
-	t, p, err := c.read()
-	if err != nil {
-		return engine.Ran{}, fmt.Errorf("the wrapper is gone: %w", err)
-	}
-	if t != protocol.TypeRan {
-		return engine.Ran{}, fmt.Errorf("frame %d in place of Ran", t)
-	}
-	c.begin()
 	m, err := protocol.ParseRan(p)
 	if err != nil {
 		return engine.Ran{}, err
@@ -198,22 +202,32 @@ func (c *conn) Run(_ context.Context, args []string, capture bool) (engine.Ran, 
 
 // Probe implements frontend.Prober.
 func (c *conn) Probe(_ context.Context, argv, env []string) (frontend.ProbeResult, error) {
-	if err := c.write(&protocol.Probe{Argv: argv, Env: env}, false); err != nil {
+	p, err := c.askWrapper(&protocol.Probe{Argv: argv, Env: env}, protocol.TypeAnswer)
+	if err != nil {
 		return frontend.ProbeResult{}, err
 	}
-	t, p, err := c.read()
-	if err != nil {
-		return frontend.ProbeResult{}, fmt.Errorf("the wrapper is gone: %w", err)
-	}
-	if t != protocol.TypeAnswer {
-		return frontend.ProbeResult{}, fmt.Errorf("frame %d in place of Answer", t)
-	}
-	c.begin()
 	m, err := protocol.ParseAnswer(p)
 	if err != nil {
 		return frontend.ProbeResult{}, err
 	}
 	return frontend.ProbeResult{Status: int(m.Status), Stdout: clone(m.Stdout), Stderr: clone(m.Stderr)}, nil
+}
+
+// askWrapper has the wrapper do something and returns the payload of its answer. Meanwhile others have our turn.
+func (c *conn) askWrapper(m protocol.Message, want protocol.FrameType) ([]byte, error) {
+	c.end()
+	defer c.begin()
+	if err := c.write(m, false); err != nil {
+		return nil, err
+	}
+	t, p, err := c.read()
+	if err != nil {
+		return nil, fmt.Errorf("the wrapper is gone: %w", err)
+	}
+	if t != want {
+		return nil, fmt.Errorf("frame %d in place of %d", t, want)
+	}
+	return p, nil
 }
 
 // clone copies what lies in the connection's frame.

@@ -24,9 +24,10 @@ type Mismatch struct {
 	Root    string // a root that this invocation has not
 }
 
-// Lookup checks the input sets of one compilation for one invocation. Each path is asked for once in its view.
+// Lookup checks the input sets of one compilation for one invocation. Each path is asked for once.
 type Lookup struct {
 	view   *View
+	known  map[*file]answer // nil where there is one set
 	recipe Recipe
 	roots  Roots
 	inv    *compile.Invocation
@@ -35,25 +36,48 @@ type Lookup struct {
 
 // NewLookup returns a lookup of n sets in a view. checks may be shared by all lookups of a daemon.
 func NewLookup(view *View, checks *Checks, rec Recipe, roots Roots, inv *compile.Invocation, n int) *Lookup {
-	view.brief = n == 1
-	return &Lookup{view: view, recipe: rec, roots: roots, inv: inv, checks: checks}
+	l := &Lookup{view: view, recipe: rec, roots: roots, inv: inv, checks: checks}
+	if n > 1 {
+		l.known = make(map[*file]answer, 256)
+	}
+	return l
+}
+
+// answer is what a file turned out to hold.
+type answer struct {
+	digest digest.Digest
+	info   frontend.FileInfo
+	err    error
+}
+
+// ask returns what a file holds, the same for all sets.
+func (l *Lookup) ask(f *file) (digest.Digest, frontend.FileInfo, error) {
+	if l.known == nil {
+		return l.view.currentFile(f)
+	}
+	a, ok := l.known[f]
+	if !ok {
+		a.digest, a.info, a.err = l.view.currentFile(f)
+		l.known[f] = a
+	}
+	return a.digest, a.info, a.err
 }
 
 // Check computes the key of one set in its current state, or tells why the set does not apply.
 func (l *Lookup) Check(set *compile.InputSet) (Current, *Mismatch) {
-	x, m := l.checks.expand(set, l.roots)
+	x, m := l.checks.expand(l.view.State, set, l.roots)
 	if m != nil {
 		return Current{}, m
 	}
-	cur := Current{Digests: make([]digest.Digest, len(x.paths))}
+	cur := Current{Digests: make([]digest.Digest, len(x.files))}
 	var infos []frontend.FileInfo
 	if len(set.Once) > 1 {
-		infos = make([]frontend.FileInfo, len(x.paths))
+		infos = make([]frontend.FileInfo, len(x.files))
 	}
-	for i, p := range x.paths {
-		d, fi, err := l.view.current(p)
+	for i, f := range x.files {
+		d, fi, err := l.ask(f)
 		if err != nil {
-			return Current{}, &Mismatch{Missing: p}
+			return Current{}, &Mismatch{Missing: f.path}
 		}
 		cur.Digests[i] = d
 		if infos != nil {

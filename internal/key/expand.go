@@ -31,7 +31,7 @@ func NewChecks() *Checks { return &Checks{sets: map[checkID]*expanded{}} }
 // expanded is an input set with the roots of an invocation.
 type expanded struct {
 	id    digest.Key
-	paths []string
+	files []*file
 
 	mu     sync.Mutex
 	absent []absentDir // guarded by mu; each directory once
@@ -43,7 +43,7 @@ type absentDir struct {
 	ok    fileID // the directory's state in which names were found absent; zero for none
 }
 
-func (c *Checks) expand(set *compile.InputSet, roots Roots) (*expanded, *Mismatch) {
+func (c *Checks) expand(state *State, set *compile.InputSet, roots Roots) (*expanded, *Mismatch) {
 	id := checkID{set, rootsID(roots)}
 	c.mu.Lock()
 	x := c.sets[id]
@@ -60,14 +60,14 @@ func (c *Checks) expand(set *compile.InputSet, roots Roots) (*expanded, *Mismatc
 	if err != nil {
 		return nil, &Mismatch{Root: err.Error()}
 	}
-	x = &expanded{id: name, paths: make([]string, len(set.Paths))}
+	x = &expanded{id: name, files: make([]*file, len(set.Paths))}
 	cost := len(set.Paths)
 	for i, p := range set.Paths {
 		full, ok := roots.ExpandPath(p)
 		if !ok {
 			return nil, &Mismatch{Root: p}
 		}
-		x.paths[i] = full
+		x.files[i] = state.file(full)
 	}
 	at := map[string]int{}
 	for _, g := range set.Absent {

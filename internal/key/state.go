@@ -29,6 +29,7 @@ type State struct {
 	digests map[fileID]digest.Digest // what a file of this identity holds
 	older   map[fileID]digest.Digest // the generation before; together they bound the memory
 	seen    map[string]lastSeen      // what a path held when it was last asked for
+	files   map[string]*file         // those that input sets name
 	dirs    map[string]*listing
 	asked   map[string]asked
 	classes map[uint64]fsClass // by device
@@ -79,7 +80,7 @@ const (
 // NewState returns a State that knows nothing yet.
 func NewState(now func() time.Time) *State {
 	return &State{
-		Now: now, digests: map[fileID]digest.Digest{}, seen: map[string]lastSeen{},
+		Now: now, digests: map[fileID]digest.Digest{}, seen: map[string]lastSeen{}, files: map[string]*file{},
 		dirs: map[string]*listing{}, asked: map[string]asked{}, classes: map[uint64]fsClass{},
 	}
 }

@@ -13,7 +13,6 @@ import (
 type View struct {
 	*State
 	stats map[string]statAnswer
-	brief bool // keep no further answers: no path will be asked for again
 }
 
 type statAnswer struct {
@@ -31,9 +30,7 @@ func (v *View) Stat(path string) (frontend.FileInfo, error) {
 	a, ok := v.stats[path]
 	if !ok {
 		a.fi, a.err = v.State.Stat(path)
-		if !v.brief {
-			v.stats[path] = a
-		}
+		v.stats[path] = a
 	}
 	return a.fi, a.err
 }
