@@ -98,7 +98,7 @@ func (c *Call) tools(o *options) (*tools, error) {
 			return nil, err
 		}
 	}
-	if specs := c.firstIn(c.libraryDirs(), "specs", false); specs != "" {
+	if specs := c.firstIn(c.libDirs(), "specs", false); specs != "" {
 		if err := add("specs", specs); err != nil {
 			return nil, err
 		}
@@ -167,7 +167,7 @@ func (c *Call) programDirs() []string {
 	return append(c.list("COMPILER_PATH"), p+"/"+ProgramDir, filepath.Dir(p+"/"+ProgramDir), p+"/"+machine+"/bin")
 }
 
-func (c *Call) libraryDirs() []string {
+func (c *Call) libDirs() []string {
 	p := c.prefix()
 	return append([]string{p + "/" + LibDir, p + "/" + machine + "/lib"}, append(c.list("LIBRARY_PATH"), p+"/lib")...)
 }
@@ -187,7 +187,7 @@ func (c *Call) printProg(name string) string {
 
 func (c *Call) printSearchDirs() string {
 	return "install: " + c.prefix() + "/" + LibDir + "/\nprograms: =" + strings.Join(c.programDirs(), "/:") + "/\nlibraries: =" +
-		strings.Join(c.libraryDirs(), "/:") + "/\n"
+		strings.Join(c.libDirs(), "/:") + "/\n"
 }
 
 func (c *Call) languageOf(o *options) string {

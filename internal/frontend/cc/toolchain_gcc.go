@@ -30,8 +30,8 @@ func (p *probe) gcc(v verbose) error {
 	if err != nil {
 		return err
 	}
-	programDirs, libraryDirs := readSearchDirs(said.Stdout, p.c.Dir)
-	for _, dir := range libraryDirs {
+	programDirs, libDirs := readSearchDirs(said.Stdout, p.c.Dir)
+	for _, dir := range libDirs {
 		if err := p.optionalSpecs(under(dir, "specs")); err != nil {
 			return err
 		}

@@ -186,7 +186,7 @@ func (p *probe) program(role, path string) error {
 			return err
 		}
 	}
-	earlier := elf.libraryDirs
+	earlier := elf.libDirs
 	if list, ok := p.c.Getenv("LD_LIBRARY_PATH"); ok && list != "" {
 		for dir := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ':' || r == ';' }) {
 			earlier = append(earlier, absolute(p.c.Dir, dir))
