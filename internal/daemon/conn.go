@@ -98,7 +98,7 @@ func (c *conn) read() (protocol.FrameType, []byte, error) {
 	return t, p, err
 }
 
-// write sends one frame. turn says whose turn it is afterwards.
+// write sends one frame. ours says that the other end goes on waiting for us.
 func (c *conn) write(m protocol.Message, ours bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,17 +116,8 @@ func (c *conn) send(m protocol.Message) error {
 	return err
 }
 
-// begin notes that the other end waits for us, sends it signs of life from now on, and waits for a turn.
+// begin notes that the other end waits for us, and sends it signs of life from now on.
 func (c *conn) begin() {
-	c.expected()
-	c.server.turns <- struct{}{}
-}
-
-// end gives the turn back.
-func (c *conn) end() { <-c.server.turns }
-
-// expected notes that the other end waits for us, and sends it signs of life from now on.
-func (c *conn) expected() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.working = true
@@ -137,8 +128,7 @@ func (c *conn) expected() {
 	}
 }
 
-// quiet ends the signs of life of a conversation.
-func (c *conn) quiet() {
+func (c *conn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.working = false
@@ -148,7 +138,7 @@ func (c *conn) quiet() {
 func (c *conn) wait() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.working && c.send(protocol.Wait{}) != nil {
+	if !c.working || c.send(protocol.Wait{}) != nil {
 		return
 	}
 	c.waits.Reset(protocol.WaitEvery)
@@ -164,7 +154,6 @@ func (c *conn) request(ctx context.Context, p []byte) error {
 		return c.write(protocol.Exec{}, false)
 	}
 	c.begin()
-	defer c.quiet()
 	defer c.end()
 	inv := &compile.Invocation{
 		Program: req.Program, Args: req.Args, Dir: req.Dir, Env: req.Env, Umask: req.Umask, Columns: int(req.Columns),
@@ -213,10 +202,8 @@ func (c *conn) Probe(_ context.Context, argv, env []string) (frontend.ProbeResul
 	return frontend.ProbeResult{Status: int(m.Status), Stdout: clone(m.Stdout), Stderr: clone(m.Stderr)}, nil
 }
 
-// askWrapper has the wrapper do something and returns the payload of its answer. Meanwhile others have our turn.
+// askWrapper has the wrapper do something and returns the payload of its answer.
 func (c *conn) askWrapper(m protocol.Message, want protocol.FrameType) ([]byte, error) {
-	c.end()
-	defer c.begin()
 	if err := c.write(m, false); err != nil {
 		return nil, err
 	}
@@ -227,6 +214,7 @@ func (c *conn) askWrapper(m protocol.Message, want protocol.FrameType) ([]byte, 
 	if t != want {
 		return nil, fmt.Errorf("frame %d in place of %d", t, want)
 	}
+	c.begin()
 	return p, nil
 }
 

@@ -37,7 +37,6 @@ type Server struct {
 	identify func(dir string) (dev, ino uint64, err error)
 	peerUID  func(net.Conn) (int, error)
 
-	turns    chan struct{} // who works; see turnsPerProcessor
 	conns    sync.WaitGroup
 	open     atomic.Int64 // connections
 	lastUsed atomic.Int64 // nanoseconds since the epoch
@@ -64,10 +63,6 @@ type Status struct {
 // drainFor bounds how long a stopping daemon waits for the conversations under way. A compile may take longer; its wrapper
 // then ends without us.
 const drainFor = 30 * time.Second
-
-// turnsPerProcessor is how many conversations are worked on at once; the others wait in order of arrival, so that thousands of
-// wrappers cost a request's memory each and not a lookup's. While a compiler runs its conversation has no turn.
-const turnsPerProcessor = 2
 
 // ownEvery is how often a daemon looks whether its socket is still its own, and whether it is idle.
 const ownEvery = 2 * time.Second

@@ -82,7 +82,6 @@ func newServer(t *testing.T, parse func(*compile.Invocation)) *testServer {
 			return 3, 4, nil
 		},
 		peerUID: func(net.Conn) (int, error) { return os.Getuid(), nil },
-		turns:   make(chan struct{}, 2),
 		stop:    make(chan struct{}), live: map[*conn]bool{},
 	}
 	s.engine = engine.New(engine.Config{

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -53,7 +52,7 @@ func build(o Options, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{
 		place: o.Place, version: o.Version, config: o.Config, store: store, spool: spool, log: log, now: o.Now, began: o.Now(),
-		identify: identify, peerUID: peerUID, turns: make(chan struct{}, turnsPerProcessor*runtime.GOMAXPROCS(0)), stop: make(chan struct{}), live: map[*conn]bool{},
+		identify: identify, peerUID: peerUID, stop: make(chan struct{}), live: map[*conn]bool{},
 	}
 	if s.rootDev, s.rootIno, err = identify("/"); err != nil {
 		return nil, err
