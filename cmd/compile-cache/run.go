@@ -64,6 +64,9 @@ func (c *runCmd) Run(a *app) error {
 // prepare makes the instance ready: programs, shims and a running daemon. The lease keeps the daemon from idling away
 // while the build does other things.
 func (a *app) prepare() (lease *daemon.Client, err error) {
+	if err := daemon.OwnDirectories(a.place); err != nil {
+		return nil, err
+	}
 	if err := a.install(); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,8 +31,9 @@ type conn struct {
 	mu      sync.Mutex // guards writing, and what follows
 	out     []byte     // reused for what is written
 	working bool       // it is our turn: the other end is waiting
-	idle    bool       // between two conversations
 	waits   *time.Timer
+
+	idle atomic.Bool // between two conversations
 }
 
 // serve answers conversations until the other end hangs up.
@@ -45,7 +47,7 @@ func (c *conn) serve(ctx context.Context) {
 	}()
 	for c.between() {
 		t, p, err := c.read()
-		c.inConversation()
+		c.idle.Store(false)
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, os.ErrDeadlineExceeded) {
 				c.server.log.Info("connection ended", "error", err)
@@ -69,23 +71,14 @@ func (c *conn) serve(ctx context.Context) {
 
 // between notes that a conversation has ended; it is false where no other may begin.
 func (c *conn) between() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.idle = true
+	c.idle.Store(true)
 	return !c.server.draining.Load()
 }
 
-func (c *conn) inConversation() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.idle = false
-}
-
-// hangUpIdle ends the connection if no conversation is under way.
+// hangUpIdle ends the connection if no conversation is under way. It must not wait for mu: who holds it may be writing to
+// somebody who does not read.
 func (c *conn) hangUpIdle() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.idle {
+	if c.idle.Load() {
 		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/protocol"
 )
@@ -15,9 +16,12 @@ var ErrRunning = errors.New("a daemon is running already")
 
 var errWindows = errors.New("compile-cache does not cache on Windows yet")
 
-func ownDirectories(protocol.Place) error { return errWindows }
+// OwnDirectories makes the instance's directories.
+func OwnDirectories(protocol.Place) error { return errWindows }
 
 func takeLock(protocol.Place) (*os.File, error) { return nil, errWindows }
+
+func sweep(protocol.Place, time.Time) {}
 
 // Running reports whether a daemon of this place lives.
 func Running(protocol.Place) bool { return false }

@@ -20,28 +20,77 @@ import (
 // ErrRunning says that another daemon serves the place already.
 var ErrRunning = errors.New("a daemon is running already")
 
-// ownDirectories makes the instance's directories and refuses those that are not ours alone: whoever can write there
-// could answer in our place.
-func ownDirectories(place protocol.Place) error {
+// OwnDirectories makes the instance's directories and refuses those that are not ours alone: whoever can write there could
+// answer in our place, exchange what is stored, or put other programs where our shims are.
+func OwnDirectories(place protocol.Place) error {
 	for _, dir := range []string{place.Dir, place.Run} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("create %s: %w", dir, err)
+		}
+	}
+	for _, dir := range []string{place.Dir, filepath.Dir(place.Run)} {
+		if err := ours(dir); err != nil {
+			return err
 		}
 	}
 	fi, err := os.Lstat(place.Run)
 	if err != nil {
 		return err
 	}
-	st, ok := fi.Sys().(*syscall.Stat_t)
-	if !fi.IsDir() || !ok || int(st.Uid) != os.Getuid() || fi.Mode().Perm()&0o077 != 0 {
+	if !fi.IsDir() || !owned(fi) || fi.Mode().Perm()&0o077 != 0 {
 		return fmt.Errorf("%s is not a directory of ours alone (owner %d, mode 0700)", place.Run, os.Getuid())
 	}
 	return nil
 }
 
+// ours refuses a directory that another user owns or may write to. People read it as they like: what is below is closed. It may be a
+// link of ours, to a larger disk.
+func ours(dir string) error {
+	link, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	fi, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !fi.IsDir() || !owned(link) || !owned(fi) || fi.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("%s is not a directory of ours that no other user may write to (owner %d, mode 0700 or 0755)", dir, os.Getuid())
+	}
+	return nil
+}
+
+func owned(fi os.FileInfo) bool {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Getuid()
+}
+
 // takeLock takes the lock that tells that a daemon lives, and claims the place's namespace as the instance's first where
 // there is none. A predecessor that is draining lets go of the lock first.
 func takeLock(place protocol.Place) (*os.File, error) {
+	for {
+		f, err := lockFile(place)
+		if err != nil {
+			return nil, err
+		}
+		// Another daemon may have swept the file away between its opening and its locking; then its lock tells nobody anything.
+		at, err := os.Lstat(place.Lock())
+		own, ownErr := f.Stat()
+		if err == nil && ownErr == nil && os.SameFile(at, own) {
+			if err := claim(place); err != nil {
+				f.Close()
+				return nil, err
+			}
+			return f, nil
+		}
+		f.Close()
+		if ownErr != nil || err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("lock %s: %w", place.Lock(), errors.Join(err, ownErr))
+		}
+	}
+}
+
+func lockFile(place protocol.Place) (*os.File, error) {
 	f, err := os.OpenFile(place.Lock(), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
@@ -59,10 +108,6 @@ func takeLock(place protocol.Place) (*os.File, error) {
 			return nil, ErrRunning
 		}
 		return nil, fmt.Errorf("lock %s: %w", place.Lock(), err)
-	}
-	if err := claim(place); err != nil {
-		f.Close()
-		return nil, err
 	}
 	return f, nil
 }

@@ -58,7 +58,7 @@ func build(o Options, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	state := key.NewState(o.Now)
-	clock := key.Clock{Path: filepath.Join(scratch, "clock-"+strconv.Itoa(os.Getpid()))}
+	clock := key.Clock{Path: clockPath(o.Place)}
 	state.Fine = clock.TestTimes()
 	var serial atomic.Uint64
 	s.engine = engine.New(engine.Config{
@@ -74,11 +74,16 @@ func build(o Options, log *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
+// clockPath returns the path of this process's probe file.
+func clockPath(place protocol.Place) string {
+	return filepath.Join(place.Run, "tmp", "clock-"+strconv.Itoa(os.Getpid()))
+}
+
 // Serve is the daemon itself: it returns when the daemon has drained. ready is called once it can be dialled, or is told why
 // it never will be.
 func Serve(ctx context.Context, o Options, ready func(error)) error {
 	place := o.Place
-	if err := ownDirectories(place); err != nil {
+	if err := OwnDirectories(place); err != nil {
 		ready(err)
 		return err
 	}
@@ -117,6 +122,7 @@ func Serve(ctx context.Context, o Options, ready func(error)) error {
 	background, cancel := context.WithCancel(ctx)
 	go s.engine.State.Warm(background, o.Warm)
 	go s.fold(background)
+	go sweep(place, o.Now())
 	err = s.Serve(ctx, l, own)
 	cancel()
 	// From here on the next daemon may start.
@@ -127,6 +133,7 @@ func Serve(ctx context.Context, o Options, ready func(error)) error {
 	if derr := s.Drain(); err == nil {
 		err = derr
 	}
+	_ = os.Remove(clockPath(place))
 	log.Info("stopped", "error", err)
 	return err
 }

@@ -3,12 +3,13 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"sort"
 	"syscall"
+	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
@@ -19,11 +20,19 @@ import (
 // inMemory is up to which size an output is held in memory between hashing and storing; larger ones are read twice.
 const inMemory = 32 << 20
 
+// slotPatience is how long a compile waits to be collected: less than protocol.MaxWait.
+const slotPatience = 30 * time.Second
+
 // store turns a finished compile into a result: blobs first, then the result, then the input set, so that nothing is
 // ever found that cannot be given. A *compile.Decline says why it must not be stored.
 func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan frontend.Plan, ran Ran) error {
-	c.memory <- struct{}{}
-	defer func() { <-c.memory }()
+	// Who holds a slot may wait for a wrapper that is stopped; ours would not wait for us for ever.
+	select {
+	case c.memory <- struct{}{}:
+		defer func() { <-c.memory }()
+	case <-time.After(slotPatience):
+		return errors.New("too many compiles are collected at once")
+	}
 	if !ran.Captured {
 		return compile.Refuse(compile.ReasonOutputTooLarge, "messages were not captured whole")
 	}
@@ -224,13 +233,10 @@ func opener(b []byte) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
 }
 
-// removeScratch removes the files that a front-end put under its prefix.
-func removeScratch(prefix string) {
-	left, err := filepath.Glob(prefix + ".*")
-	if err != nil {
-		return
-	}
-	for _, p := range left {
+// removeHidden removes the files that a compiler was told to write for us. They are named one by one: to look for them would list
+// those of all compiles under way.
+func removeHidden(plan frontend.Plan) {
+	for _, p := range plan.Hidden {
 		_ = os.Remove(p)
 	}
 }

@@ -189,8 +189,8 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 		c.event.NotStored = "no room for hidden files"
 		return c.run(ctx, nil, false)
 	}
-	defer removeScratch(scratch)
 	plan := c.fe.Plan(c.comp, c.tc, scratch)
+	defer removeHidden(plan)
 
 	// What differs from earlier compiles is worked out while the compiler runs.
 	explained := make(chan struct{})

@@ -30,7 +30,7 @@ type Frontend interface {
 	Toolchain(ctx context.Context, c *compile.Compilation, files Files, ask Prober) (*compile.Toolchain, error)
 
 	// Plan returns how to run the compiler on a miss. scratch is a path prefix for files of its own: the front-end may
-	// append to it; whoever calls removes scratch* afterwards.
+	// append to it; whoever calls removes Plan.Hidden afterwards.
 	Plan(c *compile.Compilation, tc *compile.Toolchain, scratch string) Plan
 
 	// Inputs is called after a successful run and returns everything the compiler read or looked for in vain.
@@ -42,6 +42,7 @@ type Frontend interface {
 type Plan struct {
 	Args    []string // arguments for the compiler, without argv[0]
 	Scratch string   // the prefix given to Plan, for Inputs
+	Hidden  []string // files that these arguments make the compiler write for us
 }
 
 // Run is a finished, successful compile.

@@ -82,6 +82,10 @@ func compareReads(t *testing.T, w *world, gcc string, seed uint64) bool {
 	call.Env = append(env, "PATH="+w.dir+"/bin")
 	call.Args = args
 	model := call.Answer()
+	if bytes.Contains(model.Stderr, []byte(errTooDeep.Error())) {
+		// Headers that include each other: gcc goes on after each of thousands of such errors, to gigabytes of messages.
+		return false
+	}
 
 	args = slices.Clone(args)
 	if i := slices.Index(args, "-o"); i >= 0 {

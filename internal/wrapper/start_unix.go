@@ -100,8 +100,9 @@ func (t *conversation) runStarter(program string) bool {
 	defer syscall.Close(null)
 	fd := uintptr(null)
 	pid, err := syscall.ForkExec(program, []string{program, "daemon"}, &syscall.ProcAttr{
-		Dir:   "/",
-		Env:   t.env,
+		Dir: "/",
+		// The instance may be that of our shim, or relative to our directory: the daemon could not tell.
+		Env:   setenv(t.env, "COMPILE_CACHE_DIR", t.place.Dir),
 		Files: []uintptr{fd, fd, fd},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})

@@ -19,18 +19,20 @@ const (
 // Plan implements frontend.Frontend: the original arguments, and hidden options that make the compiler (and gcc's
 // assembler) say what they read. Where the user's own options say it already, or would not agree with ours, there are none.
 func (f *Frontend) Plan(c *compile.Compilation, tc *compile.Toolchain, scratch string) frontend.Plan {
-	var hidden []string
+	var hidden, files []string
 	if hidesDeps(c) {
 		hidden = append(hidden, "-MD", "-MF", scratch+scratchDeps)
+		files = append(files, scratch+scratchDeps)
 	}
 	if hidesAssembler(c, tc, scratch) {
 		hidden = append(hidden, "-Wa,--MD,"+scratch+scratchAssembler)
+		files = append(files, scratch+scratchAssembler)
 	}
 	at := slices.Index(c.Invocation.Args, "--")
 	if at < 0 {
 		at = len(c.Invocation.Args)
 	}
-	return frontend.Plan{Args: slices.Insert(slices.Clone(c.Invocation.Args), at, hidden...), Scratch: scratch}
+	return frontend.Plan{Args: slices.Insert(slices.Clone(c.Invocation.Args), at, hidden...), Scratch: scratch, Hidden: files}
 }
 
 // hidesDeps reports whether a hidden -MD tells what the compiler read: there is no dependency output of the user's, nor

@@ -34,7 +34,11 @@ func TestPlan(t *testing.T) {
 	} {
 		args := strings.Fields(tt.args)
 		c := &compile.Compilation{Invocation: &compile.Invocation{Args: args}, Args: args, Detail: &detail{userDeps: tt.deps}}
-		got := strings.Join(New().Plan(c, tt.tc, tt.scratch).Args, " ")
+		plan := New().Plan(c, tt.tc, tt.scratch)
+		got := strings.Join(plan.Args, " ")
+		if named := strings.Count(got, tt.scratch+"."); len(plan.Hidden) != named {
+			t.Errorf("Plan(%s) names %d files of its own, and Hidden has %q", tt.args, named, plan.Hidden)
+		}
 		if got != tt.want {
 			t.Errorf("Plan(%s, clang %t, %s) = %s, want %s", tt.args, tt.tc == clang, tt.scratch, got, tt.want)
 		}
