@@ -35,7 +35,7 @@ if [ -n "$binary_path" ]; then
 		fi
 	done
 elif command -v go >/dev/null 2>&1; then
-	programs=$RUNNER_TEMP/compile-cache/programs
+	programs=${RUNNER_TEMP:-/tmp}/compile-cache/programs
 	mkdir -p "$programs" || give_up "$programs cannot be made" "Check RUNNER_TEMP."
 	echo "building compile-cache with $(go version)"
 	# The project's own settings of Go are not ours.

@@ -90,6 +90,9 @@ func (a *app) connect() (*daemon.Client, error) {
 	return daemon.Dial(a.place)
 }
 
+// shell runs what the kernel does not know how to execute.
+const shell = "/bin/sh"
+
 // execute runs the command as a child with our own standard streams and returns its status as an exitStatus.
 func (a *app) execute(command []string) error {
 	path, err := lookPath(command[0], a.getenv("PATH"))
@@ -102,11 +105,17 @@ func (a *app) execute(command []string) error {
 	}
 	cmd := &exec.Cmd{Path: path, Args: command, Env: a.env, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr}
 	// A terminal's signals reach the command as well as us: it decides what becomes of them, and we wait for it. Those sent
-	// to us alone are passed on.
+	// to us alone, as by the runner of a cancelled job, are passed on.
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, forwarded...)
 	defer signal.Stop(signals)
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	if errors.Is(err, syscall.ENOEXEC) {
+		// A script without "#!": shells, and make through them, give it to the shell.
+		cmd = &exec.Cmd{Path: shell, Args: append([]string{shell, path}, command[1:]...), Env: a.env, Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr}
+		err = cmd.Start()
+	}
+	if err != nil {
 		a.ui.errorf("%s: %v", command[0], err)
 		if errors.Is(err, fs.ErrNotExist) {
 			return exitStatus(127)
@@ -120,7 +129,7 @@ func (a *app) execute(command []string) error {
 		for {
 			select {
 			case s := <-signals:
-				if s != os.Interrupt && s != syscall.SIGQUIT {
+				if s != os.Interrupt && s != syscall.SIGQUIT || !daemon.InForeground() {
 					_ = cmd.Process.Signal(s)
 				}
 			case <-done:

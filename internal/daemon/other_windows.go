@@ -43,5 +43,8 @@ func Detach(string, []string, []string) error { return errWindows }
 // TellStarter returns the function that tells Detach how the start went.
 func TellStarter() func(error) { return func(error) {} }
 
+// InForeground reports whether signals of a console reach our children too.
+func InForeground() bool { return true }
+
 // Alive reports whether a process exists.
 func Alive(int) bool { return false }

@@ -150,6 +150,17 @@ func Running(place protocol.Place) bool { return locked(place.Lock()) }
 // Alive reports whether a process exists.
 func Alive(pid int) bool { return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
 
+// InForeground reports whether a terminal sends its signals to this process and, at the same time, to its children.
+func InForeground() bool {
+	tty, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	defer tty.Close()
+	group, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
+}
+
 func identify(path string) (dev, ino uint64, err error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -85,6 +86,22 @@ func TestHitRestoresWhatTheCompilerWrote(t *testing.T) {
 	if fi, err := os.Stat(p.path("a.o")); err != nil || fi.Mode().Perm() != 0o600 {
 		t.Errorf("mode under umask 077 is %v, %v", fi.Mode(), err)
 	}
+}
+
+// gone is a wrapper that is killed while its compiler runs.
+type gone struct{ processes }
+
+func (gone) Run(context.Context, []string, bool) (engine.Ran, error) {
+	return engine.Ran{}, errors.New("the wrapper is gone")
+}
+
+// The compiler of a killed wrapper may still write the output that the next compile makes.
+func TestOutputOfAnOrphanIsNotStored(t *testing.T) {
+	p := newProject(t, map[string]string{"a.c": "int a;\n"})
+	inv := &compile.Invocation{Program: compilerPath(t, "gcc"), Args: []string{"-c", "-O1", "a.c", "-o", "a.o"}, Dir: p.dir, Env: p.env}
+	p.engine.Handle(t.Context(), inv, gone{processes{inv}})
+	p.want(compile.Uncacheable, compile.ReasonOutputShared, "-c", "a.c", "-o", "a.o")
+	p.want(compile.Miss, compile.ReasonNew, "-c", "a.c", "-o", "b.o")
 }
 
 func TestMissTellsWhatChanged(t *testing.T) {

@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/cache"
@@ -52,9 +54,7 @@ func (c *call) handle(ctx context.Context) Answer {
 	found := c.lookup(ctx)
 	c.event.LookupMS = ms(c.Now().Sub(c.began))
 	if found.result != nil {
-		flight := c.inFlight.enter(c.view, c.comp.Outputs)
 		replay, err := c.restore(ctx, found.result)
-		flight.leave()
 		if err == nil {
 			return c.hit(found, replay)
 		}
@@ -166,11 +166,15 @@ func (c *call) hit(f finding, replay *Replay) Answer {
 	return Answer{Replay: replay}
 }
 
+// orphaned is how long a compiler whose wrapper was killed is taken to be at work.
+const orphaned = 10 * time.Minute
+
 // miss has the compiler run and stores what it made.
 func (c *call) miss(ctx context.Context, f finding) Answer {
 	c.event.Outcome, c.event.Reason, c.event.Detail = compile.Miss, f.reason, f.detail
 	flight := c.inFlight.enter(c.view, c.comp.Outputs)
-	defer flight.leave()
+	leave := flight.leave
+	defer func() { leave() }()
 	if c.set.readOnly {
 		c.explain(ctx)
 		c.event.NotStored = "read-only"
@@ -194,9 +198,22 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 
 	// What differs from earlier compiles is worked out while the compiler runs.
 	explained := make(chan struct{})
-	go func() { defer close(explained); c.explain(ctx) }()
+	go func() {
+		defer close(explained)
+		// A defect here must not end the daemon, and need not end the call.
+		defer func() {
+			if p := recover(); p != nil {
+				c.Log.Error("panic while explaining a miss", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			}
+		}()
+		c.explain(ctx)
+	}()
 	ran, err := c.client.Run(ctx, plan.Args, true)
 	<-explained
+	if err != nil {
+		// The compiler of a killed wrapper writes on, perhaps into what the next build makes.
+		leave = func() { time.AfterFunc(orphaned, flight.leave) }
+	}
 	if !c.ran(ran, err) {
 		return Answer{}
 	}

@@ -20,6 +20,9 @@ func (c *call) decline(ctx context.Context, why error) Answer {
 	if d.Outcome != compile.Uncacheable {
 		return Answer{Exec: true}
 	}
+	if c.comp != nil {
+		defer c.inFlight.enter(c.view, c.comp.Outputs).leave()
+	}
 	return c.run(ctx, nil, false)
 }
 

@@ -49,6 +49,8 @@ func (c *call) restore(ctx context.Context, r *compile.Result) (*Replay, error) 
 	if err != nil {
 		return nil, err
 	}
+	flight := c.inFlight.enter(c.view, c.comp.Outputs)
+	defer flight.leave()
 	for i, stored := range r.Outputs {
 		if err := c.place(targets[i], stored, sources[i]); err != nil {
 			return nil, err

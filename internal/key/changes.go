@@ -128,7 +128,7 @@ func (w *Watch) SameTools(comp *compile.Compilation, tc *compile.Toolchain) erro
 	done := map[string]bool{}
 	for _, p := range toolPaths(comp, tc) {
 		fi, err := w.state.Stat(p)
-		if err != nil || fi.Mtime >= w.start || fi.Ctime >= w.start {
+		if start := w.startFor(fi); err != nil || fi.Mtime >= start || fi.Ctime >= start {
 			return compile.Refuse(compile.ReasonInputChanged, p)
 		}
 		if err := w.components(path.Dir(p), done); err != nil {
@@ -140,6 +140,15 @@ func (w *Watch) SameTools(comp *compile.Compilation, tc *compile.Toolchain) erro
 
 // Start is the time before which nothing that the compile read may have changed.
 func (w *Watch) Start() time.Time { return time.Unix(0, w.start) }
+
+// startFor returns the start as the file system of a file would have noted it: where times have no sub-second digits, what was
+// written after the start bears a time up to two seconds (FAT) before it.
+func (w *Watch) startFor(fi frontend.FileInfo) int64 {
+	if wholeSeconds(fi) {
+		return w.start - int64(wholeSecond) + 1
+	}
+	return w.start
+}
 
 func (w *Watch) bears(paths []string, tick int64) bool {
 	for _, p := range paths {
@@ -226,10 +235,10 @@ func (w *Watch) input(p string) (digest.Digest, error) {
 	switch {
 	case s.class(fi.Dev, p) == fsForeign || s.class(fi.Dev, p) == fsNetwork:
 		ok = same
-	case fi.Mtime >= w.start:
+	case fi.Mtime >= w.startFor(fi):
 		// Equal content is no proof: the file may have been edited, compiled and edited back.
 		ok = false
-	case fi.Ctime >= w.start:
+	case fi.Ctime >= w.startFor(fi):
 		// A new link or a chmod explains it; a file moved away and back would look like the same, but for those.
 		ok = same && before.dev == fi.Dev && before.ino == fi.Ino && (before.nlink != fi.Nlink || before.mode != fi.Mode)
 	}
@@ -259,15 +268,22 @@ func (w *Watch) components(dir string, done map[string]bool) error {
 			return compile.Refuse(compile.ReasonInputChanged, p)
 		}
 		before, known := w.dirs[p]
+		if !known {
+			// Another compile may have noted it, before this one began.
+			before, known = w.state.lastSeen(p)
+			known = known && before.when <= w.since
+		}
+		w.state.see(p, lastSeen{dev: fi.Dev, ino: fi.Ino})
+		start := w.startFor(fi)
 		switch {
 		case known && (before.dev != fi.Dev || before.ino != fi.Ino):
 			return compile.Refuse(compile.ReasonInputChanged, p+" was replaced")
-		case fi.Mode&modeType == modeLink && fi.Ctime >= w.start:
+		case fi.Mode&modeType == modeLink && fi.Ctime >= start:
 			return compile.Refuse(compile.ReasonInputChanged, p+" is a new link")
-		case fi.Mode&modeType == modeDir && known && fi.Ctime >= w.start && w.start > fi.Mtime:
+		case fi.Mode&modeType == modeDir && known && fi.Ctime >= start && start > fi.Mtime:
 			// Only a rename sets the one and not the other: it was away, and is back.
 			return compile.Refuse(compile.ReasonInputChanged, p+" was moved")
-		case fi.Mode&modeType == modeDir && !known && fi.Ctime >= w.start:
+		case fi.Mode&modeType == modeDir && !known && fi.Ctime >= start:
 			// A rename into place sets ctime and not mtime. Where both are late, names were added, or it was renamed and then
 			// names were added: of a directory not noted at the start that cannot be told.
 			return compile.Refuse(compile.ReasonInputChanged, p+" may have been replaced")

@@ -24,9 +24,19 @@ func fsClassOf(path string) fsClass {
 		return fsFine
 	case unix.NFS_SUPER_MAGIC:
 		return fsNetwork
-	case unix.FUSE_SUPER_MAGIC, unix.V9FS_MAGIC, unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC,
-		unix.AFS_FS_MAGIC, unix.CEPH_SUPER_MAGIC, unix.CODA_SUPER_MAGIC, unix.OCFS2_SUPER_MAGIC:
-		return fsForeign
+	case unix.OVERLAYFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.BCACHEFS_SUPER_MAGIC, zfsMagic, unix.REISERFS_SUPER_MAGIC,
+		unix.NILFS_SUPER_MAGIC, jfsMagic, unix.RAMFS_MAGIC, unix.ECRYPTFS_SUPER_MAGIC, unix.MSDOS_SUPER_MAGIC, unix.EXFAT_SUPER_MAGIC,
+		ntfs3Magic:
+		return fsLocal
 	}
-	return fsLocal
+	// FUSE, 9p, SMB, VirtualBox's folders, the file systems of clusters: other kernels write there, by other clocks. Images (squashfs,
+	// erofs, ISO 9660) hold the times that their maker gave them, and the next one mounted gets the same device number.
+	return fsForeign
 }
+
+// Magic numbers that x/sys lacks, from the file systems' own headers.
+const (
+	zfsMagic   = 0x2fc12fc1
+	jfsMagic   = 0x3153464a
+	ntfs3Magic = 0x7366746e
+)

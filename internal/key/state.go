@@ -61,7 +61,7 @@ const (
 	fsFine            // times as fine as the kernel gives them
 	fsLocal           // times of a local file system of unknown granularity
 	fsNetwork         // NFS: attributes are current after an open
-	fsForeign         // FUSE, 9p, SMB: times say nothing
+	fsForeign         // FUSE, 9p, SMB, and what is not known: times say nothing
 )
 
 // Granularities by KEYS: two writes closer than this may bear one time.
@@ -224,7 +224,7 @@ func (s *State) usable(fi frontend.FileInfo, path string, tool bool) bool {
 func (s *State) old(fi frontend.FileInfo, now time.Time) bool {
 	var need time.Duration
 	switch {
-	case fi.Mtime%int64(time.Second) == 0 && fi.Ctime%int64(time.Second) == 0:
+	case wholeSeconds(fi):
 		need = wholeSecond
 	case s.Fine && s.class(fi.Dev, "") == fsFine:
 		return true
@@ -233,6 +233,12 @@ func (s *State) old(fi frontend.FileInfo, now time.Time) bool {
 	}
 	limit := now.Add(-need).UnixNano()
 	return fi.Mtime < limit && fi.Ctime < limit
+}
+
+// wholeSeconds reports whether a file's times look as on a file system that keeps no sub-second digits. (Unpacked files often have such an
+// mtime, but no such ctime.)
+func wholeSeconds(fi frontend.FileInfo) bool {
+	return fi.Mtime%int64(time.Second) == 0 && fi.Ctime%int64(time.Second) == 0
 }
 
 // class returns the class of the device on which path lies; it asks once per device.

@@ -224,6 +224,37 @@ func TestUnchangedSwapForOlderDirectory(t *testing.T) {
 	}
 }
 
+// A file system without sub-second digits notes what is written after the start with a time before it.
+func TestUnchangedInWholeSeconds(t *testing.T) {
+	s, clock := newState(t)
+	root := t.TempDir()
+	write(t, root+"/a.c", "int a;")
+	source, err := stat(root + "/a.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bears := source.Mtime - int64(10*time.Second)
+	s.Adjust = func(fi frontend.FileInfo) frontend.FileInfo {
+		if fi.Ino == source.Ino {
+			fi.Mtime, fi.Ctime = bears-bears%int64(time.Second), bears-bears%int64(time.Second)
+		}
+		return fi
+	}
+	comp := &compile.Compilation{Invocation: &compile.Invocation{Dir: root}}
+	for _, edited := range []bool{false, true} {
+		w, err := s.NewWatch(clock, comp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if edited {
+			bears = w.start
+		}
+		if _, err := w.Unchanged(&frontend.Inputs{Paths: []string{root + "/a.c"}}); (err != nil) != edited {
+			t.Errorf("edited %t: Unchanged = %v", edited, err)
+		}
+	}
+}
+
 func TestClockStart(t *testing.T) {
 	_, clock := newState(t)
 	dir := t.TempDir()

@@ -93,10 +93,16 @@ func (s *stream) keep(b []byte) {
 	} else {
 		s.lost, s.data = true, nil
 	}
-	if s.to >= 0 && writeAll(s.to, b) != nil {
-		// Nobody wants it: the compiler is told so by its next write, as if we were not in between.
+	if s.to < 0 {
+		return
+	}
+	if err := writeAll(s.to, b); err != nil {
 		s.lost, s.data = true, nil
-		s.close()
+		if err == syscall.EPIPE {
+			// Nobody wants it: the compiler is told so by its next write, as if we were not in between. Compilers live with
+			// other errors, such as a full disk.
+			s.close()
+		}
 	}
 }
 

@@ -123,6 +123,20 @@ func TestClosedReader(t *testing.T) {
 	}
 }
 
+// A disk that is full behind stderr does not end a compiler, nor what it does afterwards.
+func TestFullReader(t *testing.T) {
+	in := newInstance(t)
+	tell := make(chan *protocol.Ran, 1)
+	in.serve(toRun(&protocol.Run{Capture: true}, func(ran *protocol.Ran) { tell <- ran }))
+	script := `exec 2>/dev/full; "$0" /bin/sh -c "echo a >&2; echo b >&2; echo c"`
+	if got := in.run("/bin/sh", "-c", script, ccwrap); got != exits(0, "c\n", "") {
+		t.Errorf("got %v, want c and status 0", got)
+	}
+	if told := <-tell; told.Captured {
+		t.Error("messages that did not arrive count as captured")
+	}
+}
+
 func TestOtherArguments(t *testing.T) {
 	for _, tt := range []struct {
 		run  *protocol.Run

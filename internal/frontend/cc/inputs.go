@@ -161,6 +161,9 @@ func (g *gathering) scanInputs() error {
 	// Macros given as arguments are text too.
 	for i, arg := range g.c.Args {
 		if strings.HasPrefix(arg, "-D") || strings.HasPrefix(arg, "-Wp,") || i > 0 && g.c.Args[i-1] == "-D" {
+			if strings.Contains(arg, "__has_include") {
+				return compile.Refuse(compile.ReasonComputed, arg) // its operand may be anywhere
+			}
 			g.args.addSigns(scan([]byte(arg)))
 		}
 	}

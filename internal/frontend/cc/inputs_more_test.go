@@ -45,6 +45,29 @@ func TestInputsOnce(t *testing.T) {
 	}
 }
 
+// A link to a file that is read once is pointed at too: a copy in its place may be another file to the compiler.
+func TestInputsOnceLinked(t *testing.T) {
+	for _, program := range compilers(t, "gcc", "clang") {
+		p := newProject(t, program, map[string]string{
+			"m.c": "#include \"a/x.h\"\n#include \"b/x.h\"\n", "a/x.h": "#pragma once\nint f(void);\n", "b/k": "",
+		})
+		if err := os.Link(filepath.Join(p.dir, "a/x.h"), filepath.Join(p.dir, "b/x.h")); err != nil {
+			t.Fatal(err)
+		}
+		in, err := p.compile("-c", "m.c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, i := range in.Once {
+			got = append(got, strings.TrimPrefix(in.Paths[i], p.dir+"/"))
+		}
+		if diff := cmp.Diff(got, []string{"a/x.h", "b/x.h"}); diff != "" {
+			t.Errorf("Inputs of %s: once (-got +want):\n%s", program, diff)
+		}
+	}
+}
+
 // What appeared or changed after the start could have been read, or not.
 func TestInputsChangedMeanwhile(t *testing.T) {
 	program := compilers(t, "gcc", "clang")[0]

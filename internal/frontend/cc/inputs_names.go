@@ -163,7 +163,12 @@ func (s *search) definedNames(n int) []string {
 	var names []string
 	for i := range n {
 		if said := s.g.inputs[i].facts; said != nil {
-			names = append(names, said.defines...)
+			for _, name := range said.defines {
+				// Programs name these for themselves; no header lies there, and their times are always now.
+				if !strings.HasPrefix(name, "/proc/") && !strings.HasPrefix(name, "/sys/") && !strings.HasPrefix(name, "/dev/") {
+					names = append(names, name)
+				}
+			}
 		}
 	}
 	for _, arg := range s.g.c.Args {

@@ -248,6 +248,10 @@ func (s *search) lookFile(dir *directory, name string, gch bool) (found, error) 
 		if other := s.g.inputs[i].path; other != path && filepath.Clean(other) != filepath.Clean(path) {
 			// The compiler names the file by another path; the one that was searched may come to lead elsewhere.
 			s.g.add(path, false)
+			if s.once[i] {
+				// Two names of one file are one; a copy in the place of a link need not be.
+				s.once[s.g.byPath[path]] = true
+			}
 		}
 		return found{state: foundInput, input: i}, nil
 	}

@@ -66,6 +66,10 @@ var inputsCases = []inputsCase{
 		tree: map[string]string{"m.c": "#define O <opt.h>\n#if __has_include(O)\nint x;\n#endif\n"},
 	},
 	{
+		name: "has_include in an argument", args: []string{"-c", "-DHAS(x)=__has_include(x)", "m.c"}, refused: compile.ReasonComputed,
+		tree: map[string]string{"m.c": "#if HAS(<opt.h>)\nint x;\n#endif\n"},
+	},
+	{
 		name: "branch not taken", args: []string{"-c", "-Ia", "-Ib", "m.c"},
 		tree:    map[string]string{"m.c": "#if 0\n#include <x.h>\n#endif\n", "a/x.h": "", "b/x.h": ""},
 		noPaths: []string{"a/x.h", "b/x.h"},

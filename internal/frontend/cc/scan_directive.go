@@ -102,8 +102,8 @@ func (l *lexer) fileName(kind includeKind) bool {
 	return true
 }
 
-// hasInclude reads the operand of a __has_include whose name started at start. The bare name (in #ifdef, defined or
-// #define) has none.
+// hasInclude reads the operand of a __has_include whose name started at start. The bare name (in
+// #ifdef and defined) has none.
 func (l *lexer) hasInclude(start int, kind includeKind) {
 	if l.defined != 0 && start == l.defined {
 		return
@@ -113,6 +113,9 @@ func (l *lexer) hasInclude(start int, kind includeKind) {
 	if paren {
 		l.i++
 		l.skipBlanks()
+	} else if l.inDefine(start) && (l.i >= len(l.b) || l.b[l.i] != ')') {
+		l.facts.computedHas = true // the macro stands for the operator
+		return
 	}
 	if l.i >= len(l.b) || l.fileName(kind) {
 		return
@@ -120,6 +123,11 @@ func (l *lexer) hasInclude(start int, kind includeKind) {
 	if c := l.b[l.i]; paren && c != ')' && c != '\n' {
 		l.facts.computedHas = true
 	}
+}
+
+// inDefine reports whether an offset lies in the text of the #define that was read last.
+func (l *lexer) inDefine(at int) bool {
+	return l.defined != 0 && at > l.defined && bytes.IndexByte(l.b[l.defined:at], '\n') < 0
 }
 
 // pragmaOperator reads _Pragma("text"); a computed one is no concern, since only pragmas with a file name matter and those

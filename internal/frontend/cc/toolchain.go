@@ -3,9 +3,11 @@ package cc
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
@@ -37,6 +39,8 @@ func (f *Frontend) toolchain(ctx context.Context, c *compile.Compilation, files 
 	if err != nil {
 		return nil, err
 	}
+	patience := time.NewTimer(flightPatience)
+	defer patience.Stop()
 	for {
 		known, flight, first := f.chains.join(key)
 		switch {
@@ -51,6 +55,13 @@ func (f *Frontend) toolchain(ctx context.Context, c *compile.Compilation, files 
 				return flight.found.toolchain, flight.found.refusal()
 			case <-ctx.Done():
 				return nil, ctx.Err()
+			case <-patience.C:
+				// Whoever asks may be stopped, or gone; ask alone.
+				found, err := probeChain(ctx, c, files, ask)
+				if err != nil {
+					return nil, err
+				}
+				return found.toolchain, found.refusal()
 			}
 		}
 		if !first {
@@ -65,6 +76,9 @@ func (f *Frontend) toolchain(ctx context.Context, c *compile.Compilation, files 
 		return found.toolchain, found.refusal()
 	}
 }
+
+// flightPatience bounds the wait for somebody else who asks the same compiler.
+const flightPatience = 10 * time.Second
 
 // chainVariables are those that decide which files make up a compiler, or what it answers when asked.
 var chainVariables = []string{
@@ -101,9 +115,17 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) 
 	part(c.Program)
 	part(c.Language)
 	relative := false
-	for _, arg := range d.probeArgs {
+	for i, arg := range d.probeArgs {
 		part(arg)
 		relative = relative || dependsOnDir(arg)
+		if path, ok := rootValue(d.probeArgs, i); ok {
+			// gcc resolves links in its sysroot: where they lead is part of the answer.
+			real, err := filepath.EvalSymlinks(absolute(c.Dir, path))
+			if err != nil {
+				real = "-"
+			}
+			part(real)
+		}
 	}
 	if d.splitDwarf {
 		part("objcopy")
@@ -124,6 +146,22 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) 
 		part(c.Dir)
 	}
 	return chainKey{program: program, id: fileID{fi.Dev, fi.Ino}, rest: b.String()}, nil
+}
+
+// rootValue returns the directory that args[i] names as the root of a compiler's own files.
+func rootValue(args []string, i int) (path string, ok bool) {
+	if i > 0 {
+		switch args[i-1] {
+		case "--sysroot", "-isysroot", "--gcc-toolchain", "-resource-dir", "-B":
+			return args[i], true
+		}
+	}
+	for _, option := range []string{"--sysroot=", "-isysroot", "--gcc-toolchain=", "--gcc-install-dir=", "-resource-dir=", "-B"} {
+		if path, ok := strings.CutPrefix(args[i], option); ok && path != "" {
+			return path, true
+		}
+	}
+	return "", false
 }
 
 // dependsOnDir reports whether an argument may be, or hold, a path relative to the working directory.

@@ -208,7 +208,7 @@ func readLibraryList(text []byte) ([]library, error) {
 // image is what a program's file says about its loading.
 type image struct {
 	interpreter string   // "" for a static program
-	libDirs []string // DT_RPATH and DT_RUNPATH, $ORIGIN resolved
+	libDirs     []string // DT_RPATH and DT_RUNPATH, $ORIGIN resolved
 }
 
 // readElf reads an ELF program's headers. It opens the file itself, because a cc1 has 30 MB of which a few hundred bytes

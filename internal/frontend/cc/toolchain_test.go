@@ -117,6 +117,34 @@ func TestToolchainMemory(t *testing.T) {
 	}
 }
 
+// gcc resolves a link that is its sysroot; where it leads is asked for again.
+func TestToolchainSysroot(t *testing.T) {
+	for _, args := range [][]string{{"--sysroot=now", "-c", "m.c"}, {"--sysroot", "now", "-c", "m.c"}} {
+		program := compilers(t, "gcc")[0]
+		p := newProject(t, program, map[string]string{"m.c": "int x;\n", "one/usr/include/k": "", "two/usr/include/k": ""})
+		link := filepath.Join(p.dir, "now")
+		for _, to := range []string{"one", "two"} {
+			if err := os.RemoveAll(link); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(to, link); err != nil {
+				t.Fatal(err)
+			}
+			tc, err := p.toolchain(args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			real, err := filepath.EvalSymlinks(link)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := tc.Detail.(*chain).searchDirs; !slices.Contains(got, real+"/usr/include") {
+				t.Errorf("%v with now -> %s: search directories %v, want %s/usr/include among them", args, to, got, real)
+			}
+		}
+	}
+}
+
 // What is no compiler that we understand is refused.
 func TestToolchainRefuses(t *testing.T) {
 	for name, make := range map[string]func(path string) error{
