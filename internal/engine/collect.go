@@ -37,7 +37,7 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 		return compile.Refuse(compile.ReasonOutputTooLarge, "messages were not captured whole")
 	}
 	run := frontend.Run{Plan: plan, Start: watch.Start(), Stdout: ran.Stdout, Stderr: ran.Stderr}
-	in, err := c.fe.Inputs(ctx, c.comp, c.tc, run, c.State, c.client)
+	in, err := c.fe.Inputs(ctx, c.comp, c.tc, run, c.State.NewView(), c.client)
 	if err != nil {
 		return err
 	}

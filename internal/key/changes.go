@@ -226,9 +226,15 @@ func (w *Watch) input(p string) (digest.Digest, error) {
 	if fi.Mode&modeType != modeRegular {
 		return digest.Digest{}, compile.Refuse(compile.ReasonInput, p+" is not a regular file")
 	}
-	d, _, err := s.NewView().current(p)
+	d, err := s.currentIn(p, fi)
 	if err != nil {
 		return digest.Digest{}, compile.Refuse(compile.ReasonInputChanged, p)
+	}
+	if of, ok := s.recall(fi); !ok || of != d {
+		// The content was read just now: it must be that of the state whose times are judged below.
+		if again, err := s.Stat(p); err != nil || identity(again) != identity(fi) {
+			return digest.Digest{}, compile.Refuse(compile.ReasonInputChanged, p)
+		}
 	}
 	same := known && before.digest == d
 	ok := true

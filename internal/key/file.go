@@ -1,6 +1,7 @@
 package key
 
 import (
+	"os"
 	"sync/atomic"
 	"unsafe"
 
@@ -50,11 +51,33 @@ func (s *State) currentFile(f *file) (digest.Digest, frontend.FileInfo, error) {
 			}
 		}
 	}
-	d, fi, err := s.NewView().current(f.path)
+	d, fi, err := s.current(f.path)
 	if err == nil && s.class(fi.Dev, f.path) != fsNetwork && s.usable(fi, f.path, false) {
 		if known, ok := s.recall(fi); ok && known == d {
 			f.last.Store(&held{identity(fi), d})
 		}
 	}
 	return d, fi, err
+}
+
+// current returns digest and state of a file and records them as last seen.
+func (s *State) current(path string) (digest.Digest, frontend.FileInfo, error) {
+	fi, err := s.Stat(path)
+	if err != nil {
+		return digest.Digest{}, fi, err
+	}
+	d, err := s.currentIn(path, fi)
+	return d, fi, err
+}
+
+// currentIn is current of a file whose state is fi.
+func (s *State) currentIn(path string, fi frontend.FileInfo) (digest.Digest, error) {
+	if fi.Mode&modeType != modeRegular {
+		return digest.Digest{}, &os.PathError{Op: "read", Path: path, Err: os.ErrInvalid}
+	}
+	d, err := s.digestIn(path, fi, false)
+	if err == nil {
+		s.see(path, seenFile(fi, d))
+	}
+	return d, err
 }

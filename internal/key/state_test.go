@@ -136,7 +136,7 @@ func watched(t *testing.T) (s *State, root string, w *Watch, in *frontend.Inputs
 		Dirs:   []string{filepath.Join(root, "inc")},
 	}
 	for _, p := range in.Paths {
-		if _, _, err := s.NewView().current(p); err != nil {
+		if _, _, err := s.current(p); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -163,7 +163,7 @@ func TestUnchanged(t *testing.T) {
 		{"header edited", func(_ *State, root string) { write(t, root+"/inc/a.h", "int c;") }, false},
 		{"header edited and seen by another compile", func(s *State, root string) {
 			write(t, root+"/inc/a.h", "int c;")
-			_, _, err := s.NewView().current(root + "/inc/a.h")
+			_, _, err := s.current(root + "/inc/a.h")
 			must(err)
 		}, false},
 		// Equal content is no proof that the compiler read it.

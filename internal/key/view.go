@@ -1,8 +1,6 @@
 package key
 
 import (
-	"os"
-
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
@@ -72,20 +70,4 @@ func (v *View) Exists(dir, name string) bool {
 		return !missing(err)
 	}
 	return v.existsIn(dir, name, fi)
-}
-
-// current returns digest and state of a file and records them as last seen.
-func (v *View) current(path string) (digest.Digest, frontend.FileInfo, error) {
-	fi, err := v.Stat(path)
-	if err != nil {
-		return digest.Digest{}, fi, err
-	}
-	if fi.Mode&modeType != modeRegular {
-		return digest.Digest{}, fi, &os.PathError{Op: "read", Path: path, Err: os.ErrInvalid}
-	}
-	d, err := v.digestIn(path, fi, false)
-	if err == nil {
-		v.see(path, seenFile(fi, d))
-	}
-	return d, fi, err
 }
