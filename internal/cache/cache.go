@@ -92,3 +92,26 @@ const MaxNote = 1 << 20
 type Closer interface {
 	Close(ctx context.Context) error
 }
+
+// Distant is implemented by stores part of which lies far away. InputSets of such a store answers from what is near, without a
+// request; what else there is, only who found no hit among those asks for.
+type Distant interface {
+	// DistantInputSets returns further sets, as InputSets does.
+	DistantInputSets(ctx context.Context, compilation digest.Key) ([]*compile.InputSet, error)
+}
+
+// Origins is implemented by stores of several tiers.
+type Origins interface {
+	// Origin names the tier from which this process first got a result that it has returned: "disk", "edge", "bucket".
+	Origin(key digest.Key) string
+}
+
+type readOnly struct{}
+
+// WithReadOnly returns a context under which no store writes anything, not even what it read from a farther tier.
+func WithReadOnly(ctx context.Context) context.Context {
+	return context.WithValue(ctx, readOnly{}, true)
+}
+
+// IsReadOnly reports whether ctx is one of WithReadOnly.
+func IsReadOnly(ctx context.Context) bool { return ctx.Value(readOnly{}) != nil }

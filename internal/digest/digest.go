@@ -58,6 +58,9 @@ func (d Digest) Sum() [sha256.Size]byte { return d.sum }
 // IsZero reports whether d names nothing.
 func (d Digest) IsZero() bool { return d == Digest{} }
 
+// FromSum returns the digest of size bytes whose SHA-256 is sum.
+func FromSum(sum [sha256.Size]byte, size int64) Digest { return Digest{sum: sum, size: size} }
+
 // Hasher computes the Digest of what is written to it.
 type Hasher struct {
 	h    hash.Hash
@@ -86,6 +89,9 @@ type Key struct{ sum [sha256.Size]byte }
 
 // KeyOf returns the key of prose.
 func KeyOf(prose []byte) Key { return Key{sum: sha256.Sum256(prose)} }
+
+// KeyFromSum returns the key whose bytes are sum.
+func KeyFromSum(sum [sha256.Size]byte) Key { return Key{sum: sum} }
 
 // ParseKey reads 64 lower-case hex digits.
 func ParseKey(s string) (Key, error) {
