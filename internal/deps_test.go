@@ -22,8 +22,14 @@ var layers = []struct {
 }{
 	{0, []string{"internal", "internal/digest", "internal/protocol", "internal/config"}},
 	{1, []string{"internal/compile", "internal/wrapper"}},
-	{2, []string{"internal/cache", "internal/frontend", "internal/report"}},
-	{3, []string{"internal/frontend/cc", "internal/key", "internal/cache/cachetest", "internal/cache/disk", "internal/github"}},
+	{2, []string{
+		"internal/cache", "internal/cache/bucket/objects", "internal/cache/bucket/pack", "internal/credentials", "internal/frontend", "internal/report",
+	}},
+	{3, []string{
+		"internal/frontend/cc", "internal/key", "internal/github",
+		"internal/cache/cachetest", "internal/cache/disk", "internal/cache/tiers", "internal/cache/bucket",
+		"internal/cache/bucket/objects/objectstest", "internal/cache/bucket/objects/dir", "internal/cache/bucket/objects/s3",
+	}},
 	{4, []string{"internal/engine"}},
 	{5, []string{"internal/daemon", "internal/oracle", "internal/fakecc"}},
 	{6, []string{"internal/bench", "internal/oracle/oraclecc"}},
@@ -35,6 +41,7 @@ var only = map[string][]string{
 	"cmd/ccwrap":           {"internal/wrapper"},
 	"internal/wrapper":     {"internal/protocol"},
 	"internal/github":      {},
+	"internal/credentials": {},
 	"internal/frontend/cc": {"internal/compile", "internal/digest", "internal/frontend"},
 }
 
@@ -42,6 +49,11 @@ var only = map[string][]string{
 var homes = map[string][]string{
 	"github.com/alecthomas/kong":            {"cmd/compile-cache", "cmd/compile-cache-bench"},
 	"github.com/sethvargo/go-githubactions": {"internal/github"},
+	"github.com/aws/aws-sdk-go-v2":          {"internal/cache/bucket/objects/s3", "internal/credentials"},
+	"github.com/aws/smithy-go":              {"internal/cache/bucket/objects/s3", "internal/credentials"},
+	"github.com/google/go-cmp":              {"internal/cache/bucket/objects/objectstest"},
+	"github.com/hashicorp/go-retryablehttp": {"internal/credentials"},
+	"github.com/klauspost/compress":         {"internal/cache/bucket/pack"},
 	"github.com/dustin/go-humanize":         {"internal/report", "cmd/compile-cache"},
 	"golang.org/x/sync":                     {"internal/key", "internal/engine", "internal/cache", "internal/daemon", "internal/bench"},
 	"golang.org/x/sys":                      {"internal/key", "internal/engine", "internal/cache", "internal/daemon", "internal/oracle", "internal/bench"},
