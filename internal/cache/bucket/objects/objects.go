@@ -5,7 +5,8 @@
 //
 // An object is written once: a Put of a name that exists changes nothing and says so. An object is visible whole or not at
 // all. Names are relative to the place that the store was opened at, of segments of letters, digits and "-._=", joined by "/"; a name
-// that is not so is refused before anything is asked (CheckName). Times are the store's, never this machine's.
+// that is not so is refused before anything is asked (CheckName). No name may be another's directory: a plain directory could
+// not hold "a" and "a/b" both. Times are the store's, never this machine's.
 //
 // Three answers are kept apart. Absent is ErrNotFound. Refused, throttled, unreachable and the like is an *Error, which says what
 // failed, on what, with which answer, and what to do about it. What ends with ctx returns ctx's error, perhaps wrapped.
@@ -32,7 +33,7 @@ type Store interface {
 	// in full is an error, of Get or of the reader. The reader returns exactly the bytes asked for, and must be closed.
 	Get(ctx context.Context, name string, offset, length int64) (io.ReadCloser, error)
 	// Put stores an object of size bytes with the SHA-256 sum, unless there is one of that name. body is read from its start, perhaps
-	// more than once.
+	// more than once, and no more after Put has returned. Bytes that are not as size and sum say are refused.
 	Put(ctx context.Context, name string, body io.ReadSeeker, size int64, sum [32]byte) (Stored, error)
 	// List returns the objects whose names begin with prefix, in byte order of their names, at most limit of them (1 to 1000), and only
 	// those after the name after. It is one request.
@@ -43,8 +44,11 @@ type Store interface {
 
 // Stored is what became of a Put.
 type Stored struct {
-	Time    time.Time // of the store, when it answered
-	Existed bool      // there was an object of that name; nothing was written
+	Time time.Time // of the store, when it answered
+
+	// There was an object of that name; nothing was written. It may be this Put's own: where an answer was lost and the request
+	// repeated, the first one may have been heard.
+	Existed bool
 }
 
 // Listing is one answer of List.
@@ -114,8 +118,36 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
+// Lasting reports whether asking again soon is no use.
+func (e *Error) Lasting() bool {
+	switch e.Kind {
+	case Denied, Credentials, Skewed, Absent, Misplaced:
+		return true
+	}
+	return false
+}
+
 // MaxName bounds a name, in bytes.
 const MaxName = 512
+
+// MaxList is the most that one List answers.
+const MaxList = 1000
+
+// CheckList says why no store may be asked for such a list. prefix and after may be empty, or end anywhere in a name.
+func CheckList(prefix, after string, limit int) error {
+	if limit < 1 || limit > MaxList {
+		return fmt.Errorf("list of %d objects, want 1 to %d", limit, MaxList)
+	}
+	for _, begun := range []string{prefix, after} {
+		if len(begun) == MaxName {
+			begun = begun[:MaxName-1]
+		}
+		if err := CheckName(begun + "x"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // CheckName says why name is none that a store may be asked for. Foreign bytes name packs, so nothing like "../x" may pass.
 func CheckName(name string) error {
