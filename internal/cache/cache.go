@@ -76,6 +76,11 @@ type File interface {
 	Fd() uintptr
 }
 
+// Missing is implemented by stores that can tell without reading it whether they lack a blob.
+type Missing interface {
+	Missing(d digest.Digest) bool
+}
+
 // Notes is implemented by stores that keep small mutable records beside the cache: what the last compiles of a unit
 // looked like, so that a miss can be explained. Notes are advice; losing one loses an explanation, never a result.
 type Notes interface {
@@ -104,6 +109,20 @@ type Distant interface {
 type Origins interface {
 	// Origin names the tier from which this process first got a result that it has returned: "disk", "edge", "bucket".
 	Origin(key digest.Key) string
+}
+
+// Users is implemented by stores that learn from what runs use: a bucket's profile is made of it.
+type Users interface {
+	// Use says that a compile used the result under key: was answered from it, wherever it came from, or just stored it.
+	// set is the input set of compilation that led to it. Both are shared: nobody changes them any more.
+	// Use is called on the hot path: it does no I/O and waits for nothing.
+	Use(key, compilation digest.Key, set *compile.InputSet, r *compile.Result)
+}
+
+// Publisher is implemented by stores that gather what was put before they make it visible to others.
+type Publisher interface {
+	// Publish makes all that was put before visible, and returns when that is done or ctx has ended.
+	Publish(ctx context.Context) error
 }
 
 type readOnly struct{}

@@ -183,6 +183,11 @@ func runFields(t *testing.T, store cache.Store) {
 	}
 	want, _ := compile.AppendResult(nil, r)
 	wantSet, _ := compile.AppendInputSet(nil, set)
+	for _, blob := range []string{"o", ""} {
+		if err := store.Put(ctx, digest.Of([]byte(blob)), reader(blob)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := errors.Join(store.PutResult(ctx, key, r), store.AddInputSet(ctx, key, set)); err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,12 @@ func (s *Store) OpenFile(ctx context.Context, d digest.Digest) (cache.File, erro
 	return f, nil
 }
 
+// Missing implements cache.Missing. It goes by name and size; what lies there is verified when it is opened.
+func (s *Store) Missing(d digest.Digest) bool {
+	fi, err := os.Lstat(s.path(blobName(d)))
+	return err != nil || !fi.Mode().IsRegular() || fi.Size() != d.Size()
+}
+
 // verify hashes an open blob and leaves it positioned at its start.
 func (s *Store) verify(ctx context.Context, f *os.File, st state, d digest.Digest, path string) error {
 	buf := buffers.Get().(*[128 << 10]byte)

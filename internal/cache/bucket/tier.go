@@ -1,0 +1,487 @@
+package bucket
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/compile-cache/compile-cache-action/internal/cache"
+	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/objects"
+	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/pack"
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
+)
+
+// Scope is a part of a bucket that one kind of job writes.
+type Scope struct {
+	Root string // of the repository: "v1/123456"
+	Name string // "trusted/main"
+}
+
+// Options says where a tier is and how it behaves. Fields without a remark must be set.
+type Options struct {
+	Objects objects.Store
+	Own     Scope   // is read first and written
+	Others  []Scope // are read too, in order
+	Profile string  // name of the job, one segment: jobs of one name share a profile
+
+	Run, Job string // which job this is, for the names of indexes
+	ID       string // which process this is, among those of the job
+	Made     pack.Provenance
+
+	Write   bool   // publish; else nothing is ever written
+	Trusted bool   // write checkpoints and gather scattered profiles
+	Outbox  string // directory for packs before their upload, this user's alone
+
+	Near cache.Store // where this machine keeps what it has: blobs to publish are read from it
+	// MaxPrefetch bounds what is fetched ahead, in bytes of packs; 0: DefaultPrefetch.
+	MaxPrefetch int64
+
+	Now func() time.Time
+	Log *slog.Logger
+	// Problem is told of failures in the background, as often as they happen. It may be nil.
+	Problem func(error)
+}
+
+// DefaultPrefetch is how much is fetched ahead of the build.
+const DefaultPrefetch = 4 << 30
+
+// Tier is a cache.Store, cache.Notes, cache.Users, cache.Publisher and cache.Closer on a bucket.
+type Tier struct {
+	o       Options
+	land    cache.Store // set by Start
+	known   *catalogue
+	blocks  *blocks
+	start   *start
+	ahead   *prefetch
+	out     *publisher
+	ctx     context.Context // of all that goes on in the background
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	counts  Counts
+}
+
+// Counts is what a tier did, besides the requests that its objects.Store counts.
+type Counts struct {
+	Prefetched atomic.Int64 // results landed ahead of their use
+	Published  atomic.Int64 // results that an uploaded index names
+	Dropped    atomic.Int64 // results that could not be kept for upload
+}
+
+var (
+	_ cache.Store     = (*Tier)(nil)
+	_ cache.Notes     = (*Tier)(nil)
+	_ cache.Users     = (*Tier)(nil)
+	_ cache.Publisher = (*Tier)(nil)
+	_ cache.Closer    = (*Tier)(nil)
+)
+
+// setsAtOnce is how many input sets are read at the same time: those of different commits lie in different packs.
+const setsAtOnce = 6
+
+// maxRecord bounds a result, input set or note in bytes: they are held in memory.
+const maxRecord = 16 << 20
+
+// Open returns a tier, of which nothing is answered before Start. It fails only where the outbox cannot be used. Close must be called.
+func Open(o Options) (*Tier, error) {
+	if o.MaxPrefetch == 0 {
+		o.MaxPrefetch = DefaultPrefetch
+	}
+	if o.Problem == nil {
+		o.Problem = func(error) {}
+	}
+	t := &Tier{o: o, known: newCatalogue()}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	t.blocks = newBlocks(t.ctx, o.Objects)
+	t.start = &start{ready: make(chan struct{}), landed: make(chan struct{})}
+	t.ahead = newPrefetch(t)
+	var err error
+	if t.out, err = newPublisher(t); err != nil {
+		t.cancel()
+		return nil, err
+	}
+	return t, nil
+}
+
+// Start begins, in the background, to read the profile, to put what it names into land, and to publish. A nil land has nothing
+// fetched ahead. What an earlier tier lands need not be fetched from here: fetching begins when before is closed; nil is closed.
+func (t *Tier) Start(land cache.Store, before <-chan struct{}) {
+	t.land = land
+	t.running.Go(func() {
+		defer close(t.start.landed)
+		t.readProfile()
+		if before != nil {
+			select {
+			case <-before:
+			case <-t.ctx.Done():
+			}
+		}
+		t.ahead.run(t.ctx)
+	})
+	t.out.start()
+}
+
+// Landed is closed when nothing more is fetched ahead.
+func (t *Tier) Landed() <-chan struct{} { return t.start.landed }
+
+// Counts returns the tier's counters, which go on.
+func (t *Tier) Counts() *Counts { return &t.counts }
+
+// Close publishes what there is within ctx and ends what goes on in the background.
+func (t *Tier) Close(ctx context.Context) error {
+	err := t.out.close(ctx)
+	t.cancel()
+	t.running.Wait()
+	return err
+}
+
+// problem reports a failure that no caller gets.
+func (t *Tier) problem(what string, err error) {
+	if err == nil || t.ctx.Err() != nil {
+		return
+	}
+	t.o.Log.Warn(what, "error", err)
+	t.o.Problem(err)
+}
+
+// Result implements cache.Store. A result is found only with places for all its blobs.
+func (t *Tier) Result(ctx context.Context, key digest.Key) (*compile.Result, error) {
+	name := nameOf{pack.Result, key}
+	if t.landed(ctx, name) {
+		if r, err := t.land.Result(ctx, key); err == nil {
+			return r, nil
+		}
+	}
+	found, err := t.locate(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, at := range found {
+		r, err := t.result(ctx, at)
+		switch {
+		case errors.Is(err, cache.ErrNotFound):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		if t.complete(r) {
+			return r, nil
+		}
+	}
+	return nil, cache.ErrNotFound
+}
+
+func (t *Tier) result(ctx context.Context, at location) (*compile.Result, error) {
+	b, err := t.read(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	r, err := compile.ParseResult(b)
+	if err != nil {
+		return nil, t.wrong(at, err)
+	}
+	return r, nil
+}
+
+// complete reports whether every blob of a result has a place.
+func (t *Tier) complete(r *compile.Result) bool {
+	for _, o := range r.Outputs {
+		if !t.known.has(blobName(o.Blob)) {
+			return false
+		}
+	}
+	return true
+}
+
+// InputSets implements cache.Store.
+func (t *Tier) InputSets(ctx context.Context, compilation digest.Key) ([]*compile.InputSet, error) {
+	name := nameOf{pack.InputSet, compilation}
+	t.landed(ctx, name)
+	found, err := t.locate(ctx, name)
+	if err != nil && !errors.Is(err, cache.ErrNotFound) {
+		return nil, err
+	}
+	var chosen []location
+	for _, at := range found {
+		same := func(other location) bool { return other.rec.Sum == at.rec.Sum }
+		if len(chosen) < cache.MaxInputSets && !slices.ContainsFunc(chosen, same) {
+			chosen = append(chosen, at)
+		}
+	}
+	read := make([]*compile.InputSet, len(chosen))
+	var g errgroup.Group
+	g.SetLimit(setsAtOnce)
+	for i, at := range chosen {
+		g.Go(func() error {
+			b, err := t.read(ctx, at)
+			if errors.Is(err, cache.ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if read[i], err = compile.ParseInputSet(b); err != nil {
+				return t.wrong(at, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return append([]*compile.InputSet{}, slices.DeleteFunc(read, func(set *compile.InputSet) bool { return set == nil })...), nil
+}
+
+// Open implements cache.Store.
+func (t *Tier) Open(ctx context.Context, d digest.Digest) (io.ReadCloser, error) {
+	if t.landed(ctx, blobName(d)) {
+		if r, err := t.o.Near.Open(ctx, d); err == nil {
+			return r, nil
+		}
+	}
+	found, err := t.locate(ctx, blobName(d))
+	if err != nil {
+		return nil, err
+	}
+	for _, at := range found {
+		if at.rec.Size != d.Size() {
+			continue
+		}
+		r, err := t.openAt(ctx, at)
+		if errors.Is(err, cache.ErrNotFound) {
+			continue
+		}
+		return r, err
+	}
+	return nil, cache.ErrNotFound
+}
+
+// Note implements cache.Notes.
+func (t *Tier) Note(ctx context.Context, name digest.Key) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if b, ok := t.out.note(name); ok {
+		return b, nil
+	}
+	found, err := t.locate(ctx, nameOf{pack.Note, name})
+	if err != nil {
+		return nil, err
+	}
+	for _, at := range found {
+		b, err := t.read(ctx, at)
+		if !errors.Is(err, cache.ErrNotFound) {
+			return b, err
+		}
+	}
+	return nil, cache.ErrNotFound
+}
+
+// Put implements cache.Store.
+func (t *Tier) Put(ctx context.Context, d digest.Digest, open func() (io.ReadCloser, error)) error {
+	if err := t.writable(ctx); err != nil {
+		return err
+	}
+	if err := t.ready(ctx); err != nil {
+		return err
+	}
+	if _, ok := t.known.inRoot(blobName(d), t.o.Own.Root); ok {
+		return nil
+	}
+	r, err := open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return t.out.put(pack.Blob, digest.KeyFromSum(d.Sum()), d.Size(), r)
+}
+
+// PutResult implements cache.Store. A result whose blobs were not put is refused.
+func (t *Tier) PutResult(ctx context.Context, key digest.Key, r *compile.Result) error {
+	if err := t.writable(ctx); err != nil {
+		return err
+	}
+	b, err := compile.AppendResult(nil, r)
+	if err != nil {
+		return err
+	}
+	if err := t.ready(ctx); err != nil {
+		return err
+	}
+	for _, o := range r.Outputs {
+		if _, ok := t.known.inRoot(blobName(o.Blob), t.o.Own.Root); !ok {
+			t.counts.Dropped.Add(1)
+			return fmt.Errorf("put result %s: blob %s was not put", key.Short(), o.Blob)
+		}
+	}
+	if err := t.out.put(pack.Result, key, int64(len(b)), bytes.NewReader(b)); err != nil {
+		return err
+	}
+	t.out.mentionBlobs(r)
+	return nil
+}
+
+// AddInputSet implements cache.Store.
+func (t *Tier) AddInputSet(ctx context.Context, compilation digest.Key, set *compile.InputSet) error {
+	if err := t.writable(ctx); err != nil {
+		return err
+	}
+	b, err := compile.AppendInputSet(nil, set)
+	if err != nil {
+		return err
+	}
+	if err := t.ready(ctx); err != nil {
+		return err
+	}
+	sum := digest.KeyOf(b)
+	for _, at := range t.known.find(nameOf{pack.InputSet, compilation}) {
+		if at.rec.Sum == sum {
+			// It lies there already; what makes it the newest is only that we name it.
+			t.known.prefer(at)
+			t.out.mention(at)
+			return nil
+		}
+	}
+	return t.out.put(pack.InputSet, compilation, int64(len(b)), bytes.NewReader(b))
+}
+
+// PutNote implements cache.Notes.
+func (t *Tier) PutNote(ctx context.Context, name digest.Key, b []byte) error {
+	if err := t.writable(ctx); err != nil {
+		return err
+	}
+	if len(b) > cache.MaxNote {
+		return fmt.Errorf("put note: %d bytes are too many", len(b))
+	}
+	return t.out.putNote(name, b)
+}
+
+func (t *Tier) writable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !t.o.Write {
+		return cache.ErrReadOnly
+	}
+	return nil
+}
+
+// ready waits until it is known what the bucket holds. What cannot be known for a failure of the bucket counts as not there: a blob is then
+// stored twice, which is no harm.
+func (t *Tier) ready(ctx context.Context) error {
+	if err := t.load(ctx); err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// Publish implements cache.Publisher.
+func (t *Tier) Publish(ctx context.Context) error { return t.out.publish(ctx, true) }
+
+// Use implements cache.Users.
+func (t *Tier) Use(key, compilation digest.Key, set *compile.InputSet, r *compile.Result) {
+	t.out.use(use{key, compilation, set, r})
+}
+
+// locate returns where a name lies; where the profile does not tell, the indexes are asked.
+func (t *Tier) locate(ctx context.Context, name nameOf) ([]location, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := t.start.wait(ctx); err != nil {
+		return nil, err
+	}
+	if found := t.known.find(name); len(found) > 0 {
+		return found, nil
+	}
+	if err := t.load(ctx); err != nil {
+		return nil, err
+	}
+	if found := t.known.find(name); len(found) > 0 {
+		return found, nil
+	}
+	return nil, cache.ErrNotFound
+}
+
+// read returns the payload of a record that is no blob.
+func (t *Tier) read(ctx context.Context, at location) ([]byte, error) {
+	if at.rec.Size > maxRecord {
+		return nil, t.wrong(at, fmt.Errorf("%d bytes are too many", at.rec.Size))
+	}
+	r, err := t.openAt(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// openAt returns the payload of a record, which is verified while it is read.
+func (t *Tier) openAt(ctx context.Context, at location) (io.ReadCloser, error) {
+	body, err := t.blocks.open(ctx, at.in, at.rec)
+	if errors.Is(err, objects.ErrNotFound) {
+		// Collected by the bucket's owner: whatever names it is out of date.
+		at.in.gone.Store(true)
+		t.o.Log.Info("a pack is gone", "pack", at.in.object())
+		return nil, cache.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	raw := &section{r: body, left: at.rec.Length}
+	decoded, err := pack.Decode(at.rec, raw)
+	if err != nil {
+		body.Close()
+		if raw.err != nil {
+			return nil, raw.err
+		}
+		return nil, t.wrong(at, err)
+	}
+	return &checked{t: t, at: at, payload: decoded, raw: raw, body: body}, nil
+}
+
+// checked is a payload under way. Bytes that are wrong it tells from bytes that did not arrive.
+type checked struct {
+	t       *Tier
+	at      location
+	payload io.ReadCloser
+	raw     *section
+	body    io.Closer
+}
+
+func (c *checked) Read(p []byte) (int, error) {
+	n, err := c.payload.Read(p)
+	switch {
+	case err == nil || err == io.EOF:
+		return n, err
+	case c.raw.err != nil:
+		return n, c.raw.err
+	}
+	return n, c.t.wrong(c.at, err)
+}
+
+func (c *checked) Close() error { return errors.Join(c.payload.Close(), c.body.Close()) }
+
+// wrong remembers that a record's bytes are not what they should be, so that nothing offers them again, and returns the error to give.
+func (t *Tier) wrong(at location, cause error) error {
+	t.known.reject(at)
+	t.blocks.forget(at.in)
+	err := &cache.CorruptError{Name: fmt.Sprintf("record of %s at %d", at.in.object(), at.rec.Offset), Cause: cause}
+	t.problem("wrong bytes in the bucket", err)
+	return err
+}
+
+func blobName(d digest.Digest) nameOf { return nameOf{pack.Blob, digest.KeyFromSum(d.Sum())} }
