@@ -94,6 +94,7 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 	}
 	c.event.Key = cur.Key.String()
 	c.event.Inputs = len(in.Paths)
+	c.use(cur.Key, set, result)
 	c.note(ctx, set, cur.Digests)
 	return nil
 }

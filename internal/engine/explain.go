@@ -39,7 +39,11 @@ func (c *call) unit() digest.Key {
 	return digest.KeyOf([]byte("unit\n" + c.roots.SpellPath(c.comp.Source) + "\n" + c.roots.SpellPath(c.comp.Outputs[0].Path)))
 }
 
+// readNote returns the unit's note. It is read once: what explained the miss is what the compile is added to.
 func (c *call) readNote(ctx context.Context) (note, bool) {
+	if c.past != nil {
+		return *c.past, true
+	}
 	var n note
 	notes, ok := c.Store.(cache.Notes)
 	if !ok {
@@ -52,7 +56,11 @@ func (c *call) readNote(ctx context.Context) (note, bool) {
 		}
 		return n, false
 	}
-	return n, json.Unmarshal(b, &n) == nil
+	if json.Unmarshal(b, &n) != nil {
+		return n, false
+	}
+	c.past = &n
+	return n, true
 }
 
 // note remembers a stored compile for later explanations.
@@ -86,8 +94,9 @@ func (c *call) note(ctx context.Context, set *compile.InputSet, digests []digest
 	}
 }
 
-// explain finds what differs from the nearest earlier compile of the unit and puts it into the event.
-func (c *call) explain(ctx context.Context) {
+// explain finds what differs from the nearest earlier compile of the unit and puts it into the event. What lies far away
+// it asks for only while asking lasts.
+func (c *call) explain(ctx, asking context.Context) {
 	if c.event.Reason != compile.ReasonNew || c.comp.PerSource {
 		return
 	}
@@ -97,7 +106,7 @@ func (c *call) explain(ctx context.Context) {
 	}
 	var nearest []compile.Cause
 	for i, o := range n.Compiles {
-		causes := c.differences(ctx, o)
+		causes := c.differences(ctx, asking, o)
 		if i == 0 || len(causes) < len(nearest) {
 			nearest = causes
 		}
@@ -112,27 +121,51 @@ func (c *call) explain(ctx context.Context) {
 }
 
 // differences lists what differs between an earlier compile and this one: recipe first, then inputs.
-func (c *call) differences(ctx context.Context, o noted) []compile.Cause {
+func (c *call) differences(ctx, asking context.Context, o noted) []compile.Cause {
 	causes := diffRecipes(o.Recipe, string(c.recipe.Text), o.Tools, key.ToolLines(c.tc))
 	compilation, err := digest.ParseKey(o.Compilation)
 	if err != nil {
 		return causes
 	}
-	sets := c.sets
-	if compilation != c.recipe.Key {
-		if len(causes) == 0 {
-			causes = append(causes, compile.Cause{Kind: "flag", Name: "order of the arguments"})
-		}
-		if sets, err = c.Store.InputSets(ctx, compilation); err != nil {
-			return causes
-		}
+	if compilation != c.recipe.Key && len(causes) == 0 {
+		causes = append(causes, compile.Cause{Kind: "flag", Name: "order of the arguments"})
 	}
-	for _, set := range sets {
-		if id, err := key.SetID(set); err == nil && id.String() == o.Set {
-			return append(causes, c.diffInputs(set, o.Inputs)...)
-		}
+	if set := c.setOf(ctx, asking, compilation, o.Set); set != nil {
+		return append(causes, c.diffInputs(set, o.Inputs)...)
 	}
 	return causes
+}
+
+// setOf finds an input set that a note names, near or far away; nil where it is gone.
+func (c *call) setOf(ctx, asking context.Context, compilation digest.Key, id string) *compile.InputSet {
+	if compilation == c.recipe.Key {
+		return findSet(c.sets, id) // the lookup has asked everywhere
+	}
+	sets, err := c.Store.InputSets(ctx, compilation)
+	if err != nil {
+		return nil
+	}
+	if set := findSet(sets, id); set != nil {
+		return set
+	}
+	distant, ok := c.Store.(cache.Distant)
+	if !ok {
+		return nil
+	}
+	sets, err = distant.DistantInputSets(asking, compilation)
+	if err != nil {
+		return nil
+	}
+	return findSet(sets, id)
+}
+
+func findSet(sets []*compile.InputSet, id string) *compile.InputSet {
+	for _, set := range sets {
+		if got, err := key.SetID(set); err == nil && got.String() == id {
+			return set
+		}
+	}
+	return nil
 }
 
 func (c *call) diffInputs(set *compile.InputSet, short []byte) []compile.Cause {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/cache"
@@ -31,13 +32,17 @@ type call struct {
 	id     digest.Key
 	roots  key.Roots
 	recipe key.Recipe
-	sets   []*compile.InputSet
+	sets   []*compile.InputSet // those that the lookup checked
+	past   *note               // of the unit, once it was read
 }
 
 // Handle answers one invocation and records it. It never fails: what cannot be cached is run.
 func (e *Engine) Handle(ctx context.Context, inv *compile.Invocation, client Client) Answer {
 	c := &call{Engine: e, inv: inv, client: client, began: e.Now(), set: readSettings(inv), view: e.State.NewView()}
 	c.event = &compile.Event{Time: c.began.UTC(), Run: c.set.run, Compiler: "other", Program: inv.Program, Dir: inv.Dir}
+	if c.set.readOnly {
+		ctx = cache.WithReadOnly(ctx)
+	}
 	answer := c.handle(ctx)
 	c.event.WallMS = ms(c.Now().Sub(c.began))
 	e.Record(c.event)
@@ -56,7 +61,7 @@ func (c *call) handle(ctx context.Context) Answer {
 	if found.result != nil {
 		replay, err := c.restore(ctx, found.result)
 		if err == nil {
-			return c.hit(found, replay)
+			return c.hit(ctx, found, replay)
 		}
 		found.reason = restoreReason(err)
 		c.Log.Warn("restore failed; compiling", "source", c.comp.Source, "key", found.key.Short(), "error", err)
@@ -114,16 +119,17 @@ func (c *call) identify(ctx context.Context) error {
 
 // finding is what a lookup found: a result, or why there is none.
 type finding struct {
-	result *compile.Result
-	key    digest.Key
-	set    *compile.InputSet
-	inputs int
-	reason compile.ReasonID
-	detail string
+	result  *compile.Result
+	key     digest.Key
+	set     *compile.InputSet
+	distant bool // set is not near
+	inputs  int
+	reason  compile.ReasonID
+	detail  string
 }
 
 // lookup checks the input sets of the compilation against the files as they are, newest first. The first set whose state
-// has a result is the hit.
+// has a result is the hit. What sets lie far away is asked only when none of the near ones is one.
 func (c *call) lookup(ctx context.Context) finding {
 	f := finding{reason: compile.ReasonNew}
 	if c.set.recache {
@@ -137,33 +143,84 @@ func (c *call) lookup(ctx context.Context) finding {
 		return f
 	}
 	c.sets = sets
+	asked := c.match(ctx, sets, nil, &f)
+	if f.result != nil {
+		return f
+	}
+	distant, ok := c.Store.(cache.Distant)
+	if !ok {
+		return f
+	}
+	sets, err = distant.DistantInputSets(ctx, c.recipe.Key)
+	if err != nil {
+		if f.reason == compile.ReasonNew {
+			f.reason, f.detail = storeReason(err)
+		}
+		c.Log.Warn("read distant input sets", "compilation", c.recipe.Key.Short(), "error", err)
+		return f
+	}
+	sets = slices.DeleteFunc(sets, func(set *compile.InputSet) bool {
+		id, err := key.SetID(set)
+		return err != nil || findSet(c.sets, id.String()) != nil
+	})
+	c.sets = slices.Concat(c.sets, sets)
+	c.match(ctx, sets, asked, &f)
+	f.distant = f.result != nil
+	return f
+}
+
+// match looks for the first of the sets whose state has a result. It asks for no result of those asked for before, and returns
+// them with those it asked for.
+func (c *call) match(ctx context.Context, sets []*compile.InputSet, asked []digest.Key, f *finding) []digest.Key {
 	l := key.NewLookup(c.view, c.checks, c.recipe, c.roots, c.inv, len(sets))
 	for _, set := range sets {
 		cur, mismatch := l.Check(set)
-		if mismatch != nil {
+		if mismatch != nil || slices.Contains(asked, cur.Key) {
 			continue
 		}
+		asked = append(asked, cur.Key)
 		r, err := c.Store.Result(ctx, cur.Key)
 		if err == nil {
-			return finding{result: r, key: cur.Key, set: set, inputs: len(set.Paths)}
+			*f = finding{result: r, key: cur.Key, set: set, inputs: len(set.Paths)}
+			break
 		}
 		if !errors.Is(err, cache.ErrNotFound) {
 			f.reason, f.detail = storeReason(err)
 			c.Log.Warn("read result", "key", cur.Key.Short(), "error", err)
 		}
 	}
-	return f
+	return asked
 }
 
-func (c *call) hit(f finding, replay *Replay) Answer {
+func (c *call) hit(ctx context.Context, f finding, replay *Replay) Answer {
 	c.event.Outcome = compile.Hit
 	c.event.Tier = c.Tier
+	if o, ok := c.Store.(cache.Origins); ok {
+		c.event.Tier = o.Origin(f.key)
+	}
 	c.event.Key = f.key.String()
 	c.event.Status = replay.Status
 	c.event.Inputs = f.inputs
 	c.event.CompileMS = ms(f.result.Wall)
 	c.event.CompileCPUMS = ms(f.result.CPU)
+	if c.set.readOnly {
+		return Answer{Replay: replay}
+	}
+	if f.distant {
+		// The next lookup on this machine asks nobody.
+		if err := c.Store.AddInputSet(ctx, c.recipe.Key, f.set); err != nil {
+			c.Log.Warn("keep distant input set", "compilation", c.recipe.Key.Short(), "error", err)
+		}
+	}
+	c.use(f.key, f.set, f.result)
 	return Answer{Replay: replay}
+}
+
+// use tells the store what this compile used or made, where it wants to know.
+func (c *call) use(k digest.Key, set *compile.InputSet, r *compile.Result) {
+	if u, ok := c.Store.(cache.Users); ok {
+		u.Use(k, c.recipe.Key, set, r)
+	}
 }
 
 // orphaned is how long a compiler whose wrapper was killed is taken to be at work.
@@ -176,9 +233,9 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 	leave := flight.leave
 	defer func() { leave() }()
 	if c.set.readOnly {
-		c.explain(ctx)
 		c.event.NotStored = "read-only"
-		return c.run(ctx, nil, false)
+		c.ran(c.runExplained(ctx, nil, false))
+		return Answer{}
 	}
 	watch, err := c.State.NewWatch(c.Clock, c.comp)
 	if err != nil {
@@ -189,27 +246,14 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 	scratch := c.Scratch()
 	if scratch == "" {
 		// A compiler that cannot write our hidden files fails, and the build with it.
-		c.explain(ctx)
 		c.event.NotStored = "no room for hidden files"
-		return c.run(ctx, nil, false)
+		c.ran(c.runExplained(ctx, nil, false))
+		return Answer{}
 	}
 	plan := c.fe.Plan(c.comp, c.tc, scratch)
 	defer removeHidden(plan)
 
-	// What differs from earlier compiles is worked out while the compiler runs.
-	explained := make(chan struct{})
-	go func() {
-		defer close(explained)
-		// A defect here must not end the daemon, and need not end the call.
-		defer func() {
-			if p := recover(); p != nil {
-				c.Log.Error("panic while explaining a miss", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			}
-		}()
-		c.explain(ctx)
-	}()
-	ran, err := c.client.Run(ctx, plan.Args, true)
-	<-explained
+	ran, err := c.runExplained(ctx, plan.Args, true)
 	if err != nil {
 		// The compiler of a killed wrapper writes on, perhaps into what the next build makes.
 		leave = func() { time.AfterFunc(orphaned, flight.leave) }
@@ -230,4 +274,25 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 		c.Log.Warn("store result", "source", c.comp.Source, "error", err)
 	}
 	return Answer{}
+}
+
+// runExplained runs the compiler; meanwhile it works out what differs from earlier compiles.
+func (c *call) runExplained(ctx context.Context, args []string, capture bool) (Ran, error) {
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	explained := make(chan struct{})
+	go func() {
+		defer close(explained)
+		// A defect here must not end the daemon, and need not end the call.
+		defer func() {
+			if p := recover(); p != nil {
+				c.Log.Error("panic while explaining a miss", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			}
+		}()
+		c.explain(ctx, asking)
+	}()
+	ran, err := c.client.Run(ctx, args, capture)
+	cancel() // what is far away and not here by now is not waited for
+	<-explained
+	return ran, err
 }

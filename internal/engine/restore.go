@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -69,10 +70,17 @@ func (c *call) target(role string) (compile.Output, error) {
 	return compile.Output{}, fmt.Errorf("the compilation has no output %q", role)
 }
 
-// open returns a blob: a local file, which its store has verified, or a stream that is verified while it is read.
+// open returns a blob: a local file, which its store has verified, or, where it has no file of it, a stream that is verified while
+// it is read.
 func (c *call) open(ctx context.Context, stored compile.StoredOutput) (io.ReadCloser, error) {
 	if fo, ok := c.Store.(cache.FileOpener); ok {
-		return fo.OpenFile(ctx, stored.Blob)
+		f, err := fo.OpenFile(ctx, stored.Blob)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, cache.ErrNotFound) {
+			return nil, err
+		}
 	}
 	r, err := c.Store.Open(ctx, stored.Blob)
 	if err != nil {
