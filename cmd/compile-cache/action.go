@@ -79,10 +79,13 @@ func (c *actionStartCmd) start(a *app) error {
 	if v := github.Input(step, "readonly"); v != "" && a.boolean("readonly", v, false) {
 		set("COMPILE_CACHE_READONLY", "1")
 	}
+	a.readBucket(func(name string) string { return github.Input(step, name) })
 	for _, w := range config.Read(a.getenv).Warnings {
 		a.ui.warningf("%s", w)
 	}
-	a.forgetTokens()
+	for _, p := range a.bucketExports() {
+		set(p.Name, p.Value)
+	}
 
 	job.Unrecorded = a.unrecorded()
 	lease, err := a.prepare()
@@ -118,6 +121,9 @@ func (c *actionReportCmd) Run(a *app) error {
 	a.useInstance(job.Dir)
 	// A step's output may be a terminal, as under act, and yet nobody watches it.
 	a.ui.terminal = false
+	if c.Stop {
+		a.publishLast()
+	}
 	if err := c.report(a, job); err != nil {
 		a.ui.warningf("no report: %v", err)
 	}
@@ -209,17 +215,6 @@ func (a *app) boolean(name, value string, otherwise bool) bool {
 		return otherwise
 	}
 	return on
-}
-
-// forgetTokens keeps the runner's tokens and our inputs out of the daemon's environment, which outlives this step.
-func (a *app) forgetTokens() {
-	kept := make([]string, 0, len(a.env))
-	for _, kv := range a.env {
-		if !strings.HasPrefix(kv, "ACTIONS_") && !strings.HasPrefix(kv, "INPUT_") && !strings.HasPrefix(kv, "STATE_") {
-			kept = append(kept, kv)
-		}
-	}
-	a.env, a.getenv = kept, lookup(kept)
 }
 
 // oneLine is what a person reads of an error.

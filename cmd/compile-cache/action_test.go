@@ -102,14 +102,3 @@ func TestWorkflowPath(t *testing.T) {
 		}
 	}
 }
-
-func TestForgetTokens(t *testing.T) {
-	a := &app{env: []string{"ACTIONS_RUNTIME_TOKEN=x", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=x", "INPUT_DIR=/d", "STATE_program=/p", "PATH=/bin", "GITHUB_RUN_ID=7"}}
-	a.forgetTokens()
-	if got, want := strings.Join(a.env, " "), "PATH=/bin GITHUB_RUN_ID=7"; got != want {
-		t.Errorf("environment = %s, want %s", got, want)
-	}
-	if got := a.getenv("ACTIONS_RUNTIME_TOKEN"); got != "" {
-		t.Errorf("getenv(ACTIONS_RUNTIME_TOKEN) = %q, want none", got)
-	}
-}

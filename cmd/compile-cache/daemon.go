@@ -27,11 +27,22 @@ func (c *daemonCmd) Run(a *app) error {
 		return daemon.Detach(self, []string{"daemon", "--serve"}, a.env)
 	}
 	setUmask()
+	settings := config.Read(a.getenv)
+	if daemon.NeedsSecrets(settings) {
+		// Before there is anything to hide.
+		if err := daemon.Conceal(); err != nil {
+			settings.Warnings = append(settings.Warnings, "other processes of this user may read the daemon's memory: "+err.Error())
+		}
+	}
+	secrets, err := daemon.ReadSecrets()
+	if err != nil {
+		settings.Warnings = append(settings.Warnings, err.Error())
+	}
 	// Collecting garbage less often than by default costs some memory, of which there is a bound, and saves hits 4 % of CPU.
 	debug.SetGCPercent(300)
 	debug.SetMemoryLimit(memoryLimit)
 	return daemon.Serve(a.ctx, daemon.Options{
-		Place: a.place, Config: config.Read(a.getenv), Version: Version, Now: time.Now, MadeBy: a.madeBy(),
+		Place: a.place, Config: settings, Secrets: secrets, Getenv: a.getenv, Version: Version, Now: time.Now, MadeBy: a.madeBy(),
 		Warm: toolchains(a.getenv("PATH")),
 	}, daemon.TellStarter())
 }

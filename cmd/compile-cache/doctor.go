@@ -177,5 +177,16 @@ func differences(was, now config.Config) []string {
 	if was.LogLevel.Value != now.LogLevel.Value {
 		out = append(out, fmt.Sprintf("the daemon was started with another COMPILE_CACHE_LOG: %s, now %s", was.LogLevel.Value, now.LogLevel.Value))
 	}
+	for _, b := range []struct {
+		name     string
+		was, now config.Bucket
+	}{{"COMPILE_CACHE_BUCKET", was.Bucket.Value, now.Bucket.Value}, {"COMPILE_CACHE_EDGE", was.Edge.Value, now.Edge.Value}} {
+		if !b.was.Equal(b.now) {
+			out = append(out, fmt.Sprintf("the daemon was started with another %s: %s, now %s", b.name, b.was, b.now))
+		}
+	}
+	if was.Profile.Value != now.Profile.Value {
+		out = append(out, fmt.Sprintf("the daemon was started with another COMPILE_CACHE_PROFILE: %q, now %q", was.Profile.Value, now.Profile.Value))
+	}
 	return out
 }

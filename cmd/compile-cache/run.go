@@ -55,6 +55,9 @@ func (c *runCmd) Run(a *app) error {
 	}
 	unrecorded := a.unrecorded()
 	ended := a.execute(command)
+	if err == nil {
+		a.publish(lease)
+	}
 	if err == nil && !c.Quiet {
 		a.summarize(run, a.unrecorded()-unrecorded)
 	}

@@ -76,7 +76,7 @@ func daemonPID(ts *testscript.TestScript) int {
 }
 
 func scriptDaemons(ts *testscript.TestScript) []int {
-	return processes(filepath.Join(ts.Getenv("BIN"), "compile-cache"), "SCRIPT_MARK="+ts.Getenv("SCRIPT_MARK"))
+	return processes(filepath.Join(ts.Getenv("BIN"), "compile-cache"), "COMPILE_CACHE_SCRIPT_MARK="+ts.Getenv("COMPILE_CACHE_SCRIPT_MARK"))
 }
 
 // listen MODE puts something else in the daemon's place until the script's end:

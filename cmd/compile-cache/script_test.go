@@ -129,8 +129,8 @@ func (p *scriptPrograms) setup(e *testscript.Env) error {
 	e.Setenv("FAKE", filepath.Join(p.fake, fakecc.Name))
 	e.Setenv("SYSPATH", e.Getenv("PATH"))
 	e.Setenv("PATH", p.bin+":"+e.Getenv("PATH"))
-	e.Setenv("SIDE", dir)        // for what is not to be among the sources
-	e.Setenv("SCRIPT_MARK", dir) // by which daemons of this script are known
+	e.Setenv("SIDE", dir)                      // for what is not to be among the sources
+	e.Setenv("COMPILE_CACHE_SCRIPT_MARK", dir) // by which daemons of this script are known
 	e.Defer(func() {
 		if place := protocol.FindPlace(e.Getenv, "", os.Getuid(), daemon.Namespace()); place.Dir == instance {
 			stopDaemon(place)
@@ -163,7 +163,7 @@ func (p *scriptPrograms) killLeft(mark string) {
 }
 
 func (p *scriptPrograms) daemons(mark string) (pids []int) {
-	return processes(filepath.Join(p.bin, "compile-cache"), "SCRIPT_MARK="+mark)
+	return processes(filepath.Join(p.bin, "compile-cache"), "COMPILE_CACHE_SCRIPT_MARK="+mark)
 }
 
 // processes lists those that run program with a variable in their environment, which begins so where it ends in "=".

@@ -24,6 +24,7 @@ func (c *stopCmd) Run(a *app) error {
 	if err != nil {
 		return fmt.Errorf("the socket %s does not answer as a daemon: %w", a.place.Socket(), err)
 	}
+	a.publish(client)
 	if err := client.Stop(); err != nil {
 		return fmt.Errorf("stop the daemon: %w", err)
 	}

@@ -69,4 +69,6 @@ The first thing to try, in any project:
 
 Settings come from the environment: COMPILE_CACHE_DIR (the instance: store, statistics, logs), COMPILE_CACHE_MAX_SIZE
 (10GiB, 20%), COMPILE_CACHE_DISABLE=1, COMPILE_CACHE_READONLY=1, COMPILE_CACHE_RECACHE=1, COMPILE_CACHE_LOG=debug,
-COMPILE_CACHE_IDLE_TIMEOUT=10m, COMPILE_CACHE_EXTRA_INPUTS, COMPILE_CACHE_KEY_ENV, COMPILE_CACHE_KEY_SALT.`
+COMPILE_CACHE_IDLE_TIMEOUT=10m, COMPILE_CACHE_EXTRA_INPUTS, COMPILE_CACHE_KEY_ENV, COMPILE_CACHE_KEY_SALT.
+
+Machines share what they compile through COMPILE_CACHE_BUCKET: s3://bucket/prefix?region=..., or file:///directory.`

@@ -3,7 +3,8 @@ package compile
 import "time"
 
 // Event is the one wide record of an invocation, a line of JSON in the spool. Reports are made of events alone.
-// New fields may appear; none changes its meaning. Durations are in milliseconds with fractions.
+// New fields may appear; none changes its meaning. Durations are in milliseconds with fractions. An event without an Outcome
+// is no invocation: it has Time, Run and Storage only.
 type Event struct {
 	Time         time.Time `json:"time"`          // when the wrapper's request arrived
 	Run          string    `json:"run,omitempty"` // the compile-cache run or job it belongs to; "outer/inner" where one ran inside another
@@ -29,6 +30,7 @@ type Event struct {
 	BytesRead    int64     `json:"bytes_read,omitempty"`   // of outputs, from the cache
 	BytesStored  int64     `json:"bytes_stored,omitempty"` // newly written to the cache
 	Inputs       int       `json:"inputs,omitempty"`       // files the key depends on
+	Storage      *Storage  `json:"storage,omitempty"`      // of no invocation: what a tier beyond this machine did
 }
 
 // Cause names one thing that differs between a missed compile and the nearest earlier one.

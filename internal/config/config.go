@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Source is where a setting's value came from.
@@ -34,6 +36,9 @@ type Config struct {
 	MaxSize     Setting[Size]          `json:"max_size"`
 	LogLevel    Setting[slog.Level]    `json:"log"`
 	IdleTimeout Setting[time.Duration] `json:"idle_timeout"`
+	Bucket      Setting[Bucket]        `json:"bucket"`
+	Edge        Setting[Bucket]        `json:"edge"`
+	Profile     Setting[string]        `json:"profile"`            // what a job's profile is called; empty: after its workflow and job
 	Warnings    []string               `json:"warnings,omitempty"` // one per value that could not be read
 }
 
@@ -50,11 +55,17 @@ func Read(getenv func(string) string) Config {
 		MaxSize:     Setting[Size]{Size{Bytes: DefaultMaxBytes, Percent: DefaultMaxPercent}, FromDefault},
 		LogLevel:    Setting[slog.Level]{slog.LevelInfo, FromDefault},
 		IdleTimeout: Setting[time.Duration]{DefaultIdleTimeout, FromDefault},
+		Bucket:      Setting[Bucket]{Source: FromDefault},
+		Edge:        Setting[Bucket]{Source: FromDefault},
+		Profile:     Setting[string]{Source: FromDefault},
 	}
 	set(&c, getenv, "COMPILE_CACHE_MAX_SIZE", &c.MaxSize, ParseSize)
 	set(&c, getenv, "COMPILE_CACHE_LOG", &c.LogLevel, parseLevel)
 	set(&c, getenv, "COMPILE_CACHE_IDLE_TIMEOUT", &c.IdleTimeout, parseTimeout)
-	for _, name := range []string{"COMPILE_CACHE_BUCKET", "COMPILE_CACHE_EDGE", "COMPILE_CACHE_REMOTE", "COMPILE_CACHE_ROOTS", "COMPILE_CACHE_RECHECK", "COMPILE_CACHE_PROFILE"} {
+	setBucket(&c, getenv, "COMPILE_CACHE_BUCKET", &c.Bucket)
+	setBucket(&c, getenv, "COMPILE_CACHE_EDGE", &c.Edge)
+	set(&c, getenv, "COMPILE_CACHE_PROFILE", &c.Profile, parseProfile)
+	for _, name := range []string{"COMPILE_CACHE_REMOTE", "COMPILE_CACHE_ROOTS", "COMPILE_CACHE_RECHECK"} {
 		if v := getenv(name); v != "" && v != "off" && v != "0" {
 			c.Warnings = append(c.Warnings, fmt.Sprintf("%s is set, but this version has no such feature yet; it is ignored", name))
 		}
@@ -78,6 +89,34 @@ func set[T any](c *Config, getenv func(string) string, name string, to *Setting[
 		return
 	}
 	*to = Setting[T]{v, FromEnvironment}
+}
+
+// setBucket reads a bucket, whose value may hold a secret by mistake.
+func setBucket(c *Config, getenv func(string) string, name string, to *Setting[Bucket]) {
+	value := getenv(name)
+	if value == "" {
+		return
+	}
+	b, warnings, err := ParseBucket(value, getenv)
+	for _, w := range warnings {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%s: %s", name, w))
+	}
+	if err != nil {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%s=%q: %v; no such bucket is used", name, withoutSecrets(value), err))
+		return
+	}
+	*to = Setting[Bucket]{b, FromEnvironment}
+}
+
+// MaxProfile bounds the name of a profile, in bytes.
+const MaxProfile = 200
+
+func parseProfile(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	if len(text) > MaxProfile || !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "", fmt.Errorf("want one printable line of at most %d bytes", MaxProfile)
+	}
+	return text, nil
 }
 
 func boolean(s string) bool {

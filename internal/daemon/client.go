@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ func (c *Client) Close() error { return c.nc.Close() }
 // Ping asks the daemon who it is.
 func (c *Client) Ping() (Status, error) {
 	var st Status
-	body, err := c.ask("ping")
+	body, err := c.ask("ping", protocol.Patience)
 	if err != nil {
 		return st, err
 	}
@@ -40,12 +41,30 @@ func (c *Client) Ping() (Status, error) {
 
 // Stop asks the daemon to drain and leave.
 func (c *Client) Stop() error {
-	_, err := c.ask("stop")
+	_, err := c.ask("stop", protocol.Patience)
 	return err
 }
 
-func (c *Client) ask(verb string) ([]byte, error) {
-	if err := c.nc.SetDeadline(time.Now().Add(protocol.Patience)); err != nil {
+// Publish asks the daemon to make what was stored visible to other machines, and waits for it: as long as the daemon takes at most, or
+// until ctx ends, after which this connection is of no more use.
+func (c *Client) Publish(ctx context.Context) (Publication, error) {
+	var p Publication
+	release := context.AfterFunc(ctx, func() { c.nc.Close() })
+	body, err := c.ask("publish", publishFor+protocol.Patience)
+	if !release() {
+		return p, ctx.Err()
+	}
+	if err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal(body, &p); err != nil {
+		return p, fmt.Errorf("the daemon's answer: %w", err)
+	}
+	return p, nil
+}
+
+func (c *Client) ask(verb string, patience time.Duration) ([]byte, error) {
+	if err := c.nc.SetDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
 	}
 	defer c.nc.SetDeadline(time.Time{})

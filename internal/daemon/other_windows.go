@@ -43,6 +43,12 @@ func Detach(string, []string, []string) error { return errWindows }
 // TellStarter returns the function that tells Detach how the start went.
 func TellStarter() func(error) { return func(error) {} }
 
+// ReadSecrets returns what Detach hands over: nothing.
+func ReadSecrets() (Secrets, error) { return Secrets{}, nil }
+
+// Conceal keeps other processes from reading this one's memory.
+func Conceal() error { return nil }
+
 // InForeground reports whether signals of a console reach our children too.
 func InForeground() bool { return true }
 

@@ -30,6 +30,10 @@ func bootID() string {
 	return s
 }
 
+// Conceal keeps the kernel from writing this process's memory to a core file. Other processes of our user may not read it here
+// unless they are debuggers.
+func Conceal() error { return unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) }
+
 // closeInherited keeps the descriptors that this process was born with from its children.
 func closeInherited() {
 	for fd := 3; fd < 1024; fd++ {

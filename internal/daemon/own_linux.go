@@ -38,6 +38,11 @@ func bootID() string {
 	return strings.TrimSpace(string(b))
 }
 
+// Conceal keeps other processes of our user from reading this one's memory and environment, and the kernel from writing them to a
+// core file. What reads our environment to know which processes are a job's, as a runner does when it cleans up, does not find us any
+// more: the post step, or having nothing to do, ends the daemon.
+func Conceal() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+
 // closeInherited keeps the descriptors that this process was born with from its children.
 func closeInherited() {
 	if unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC) == nil {

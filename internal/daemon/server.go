@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/cache"
+	"github.com/compile-cache/compile-cache-action/internal/cache/tiers"
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/config"
 	"github.com/compile-cache/compile-cache-action/internal/engine"
@@ -47,6 +48,12 @@ type Server struct {
 	live map[*conn]bool // guarded by mu
 
 	draining atomic.Bool
+
+	publications publications
+
+	stack *tiers.Stack
+	far   []*farTier // behind the disk, in the order in which they are asked
+	run   lastRun
 }
 
 // Status is what a daemon says of itself.
@@ -157,11 +164,20 @@ func (s *Server) watch(ctx context.Context, own func() bool) {
 	}
 }
 
-// Drain waits for what is under way and closes what was built, users before what they use.
+// Drain waits for what is under way and closes what was built, users before what they use. What can be published already is published
+// meanwhile: who ends us may not leave us the time to do it after.
 func (s *Server) Drain() error {
 	s.draining.Store(true)
-	finished := make(chan struct{})
+	finished, published := make(chan struct{}), make(chan struct{})
 	go func() { s.conns.Wait(); close(finished) }()
+	go func() {
+		defer close(published)
+		ctx, cancel := context.WithTimeout(context.Background(), publishFor)
+		defer cancel()
+		if err := s.flush(ctx); err != nil {
+			s.log.Warn("publish", "error", err)
+		}
+	}()
 	s.each((*conn).hangUpIdle)
 	select {
 	case <-finished:
@@ -170,12 +186,14 @@ func (s *Server) Drain() error {
 		s.each(func(c *conn) { c.nc.Close() })
 		<-finished
 	}
+	<-published
 	var errs []error
 	if closer, ok := s.store.(cache.Closer); ok {
 		ctx, cancel := context.WithTimeout(context.Background(), drainFor)
 		defer cancel()
 		errs = append(errs, closer.Close(ctx))
 	}
+	s.recordFar()
 	errs = append(errs, s.spool.Close())
 	return errors.Join(errs...)
 }
@@ -217,6 +235,7 @@ func (s *Server) bypass(inv *compile.Invocation, d *compile.Decline) {
 
 func (s *Server) record(e *compile.Event) {
 	s.touch()
+	s.run.set(e.Run)
 	if err := s.spool.Record(e); err != nil {
 		s.log.Warn("record event", "error", err)
 	}
@@ -252,6 +271,8 @@ func (s *Server) command(verb string) (any, error) {
 	case "stop":
 		s.stopOnce.Do(func() { close(s.stop) })
 		return nil, nil
+	case "publish":
+		return s.publish(), nil
 	}
 	return nil, fmt.Errorf("unknown command %q", verb)
 }

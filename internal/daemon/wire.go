@@ -27,6 +27,8 @@ import (
 type Options struct {
 	Place   protocol.Place
 	Config  config.Config
+	Secrets Secrets // for the buckets; may be empty
+	Getenv  func(string) string
 	Version string
 	Now     func() time.Time
 	MadeBy  string   // who makes results, for people
@@ -51,18 +53,21 @@ func build(o Options, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		place: o.Place, version: o.Version, config: o.Config, store: store, spool: spool, log: log, now: o.Now, began: o.Now(),
+		place: o.Place, version: o.Version, config: o.Config, spool: spool, log: log, now: o.Now, began: o.Now(),
 		identify: identify, peerUID: peerUID, stop: make(chan struct{}), live: map[*conn]bool{},
 	}
 	if s.rootDev, s.rootIno, err = identify("/"); err != nil {
 		return nil, err
 	}
+	s.stack = s.stackTiers(o, store)
+	s.store = s.stack
+	s.publications.totals = s.published
 	state := key.NewState(o.Now)
 	clock := key.Clock{Path: clockPath(o.Place)}
 	state.Fine = clock.TestTimes()
 	var serial atomic.Uint64
 	s.engine = engine.New(engine.Config{
-		Store: store, Tier: "disk", Frontends: []frontend.Frontend{cc.New()}, State: state, Clock: clock,
+		Store: s.stack, Tier: "disk", Frontends: []frontend.Frontend{cc.New()}, State: state, Clock: clock,
 		Scratch: func() string {
 			if !hasRoom(scratch) {
 				return ""
@@ -122,6 +127,7 @@ func Serve(ctx context.Context, o Options, ready func(error)) error {
 	background, cancel := context.WithCancel(ctx)
 	go s.engine.State.Warm(background, o.Warm)
 	go s.fold(background)
+	go s.recordStorage(background)
 	go sweep(place, o.Now())
 	err = s.Serve(ctx, l, own)
 	cancel()

@@ -121,7 +121,7 @@ type Answer struct {
 
 // Control is a command of the CLI to a daemon.
 type Control struct {
-	Verb string // "ping": say who you are; "stop": drain and leave
+	Verb string // "ping": say who you are; "stop": drain and leave; "publish": make what is stored visible to other machines
 }
 
 // Controlled answers a Control. Body is JSON for people's tools.

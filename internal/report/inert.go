@@ -7,18 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// maxName is how many bytes of a foreign string are shown: the head and, since names differ at their ends, the tail.
-const (
-	maxName  = 200
-	headName = 80
-	tailName = maxName - headName - len("…")
-)
+// maxName is how many bytes of a foreign name are shown.
+const maxName = 200
 
 // inert makes a foreign string safe to print on a terminal or into a log: bounded, on one line, without escape sequences,
 // invisible or direction-changing characters, and without the mark of a workflow command.
-func inert(s string) string {
-	if len(s) > maxName {
-		s = clip(s[:headName], false) + "…" + clip(s[len(s)-tailName:], true)
+func inert(s string) string { return inertTo(s, maxName) }
+
+// inertTo is inert with a bound of its own: of what is longer the head is shown and, since names differ at their ends, the tail.
+func inertTo(s string, most int) string {
+	if len(s) > most {
+		head := most * 2 / 5
+		s = clip(s[:head], false) + "…" + clip(s[len(s)-(most-head-len("…")):], true)
 	}
 	var b strings.Builder
 	for _, r := range s {
@@ -51,8 +51,10 @@ const zeroWidth = "\u200b"
 
 // markdownCode returns a foreign string as a code span for a cell of a table. Within one nothing is markup but the backquote
 // and, because rows are cut into cells first, the bar.
-func markdownCode(s string) string {
-	s = inert(s)
+func markdownCode(s string) string { return markdownCodeTo(s, maxName) }
+
+func markdownCodeTo(s string, most int) string {
+	s = inertTo(s, most)
 	if strings.TrimSpace(s) == "" {
 		return "(empty)"
 	}

@@ -39,6 +39,7 @@ func (s *Summary) markdown(d detail) string {
 		fmt.Fprintf(&b, "**%s reached no daemon** and ran the plain compiler; `compile-cache doctor` tells why.\n\n", plural(n, "wrapper", "wrappers"))
 	}
 
+	s.markdownProblems(&b, d.reasons)
 	b.WriteString("| outcome | invocations | |\n|---|---:|---|\n")
 	for _, o := range compile.Outcomes {
 		note := ""
@@ -51,6 +52,9 @@ func (s *Summary) markdown(d detail) string {
 		fmt.Fprintf(&b, "| %s | %d | %s |\n", strings.ReplaceAll(string(o), "_", " "), *s.Tally.Outcomes.Of(o), note)
 	}
 	b.WriteByte('\n')
+	if d.reasons > 0 {
+		s.markdownStorage(&b)
+	}
 
 	s.markdownMisses(&b, d.misses)
 	s.markdownReasons(&b, "What cannot be cached", s.Uncacheable, d.reasons)

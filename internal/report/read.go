@@ -99,11 +99,20 @@ func (r *Reader) Close() {
 // Folded returns the sums of the events that count but can no longer be listed.
 func (r *Reader) Folded() Tally { return r.totals.Tally.clone() }
 
-// Each calls f with every event that counts and can still be listed, file by file. f must not keep e.
-func (r *Reader) Each(f func(e *compile.Event)) error { return r.each(f, true) }
+// Each calls f with every invocation's event that counts and can still be listed, file by file. f must not keep e.
+func (r *Reader) Each(f func(e *compile.Event)) error { return r.each(invocations(f), true) }
 
-// EachKept is Each for all events, those from before the zeroing too.
-func (r *Reader) EachKept(f func(e *compile.Event)) error { return r.each(f, false) }
+// EachKept is Each for all invocations' events, those from before the zeroing too.
+func (r *Reader) EachKept(f func(e *compile.Event)) error { return r.each(invocations(f), false) }
+
+// invocations calls f with no records of tiers.
+func invocations(f func(e *compile.Event)) func(e *compile.Event) {
+	return func(e *compile.Event) {
+		if !isStorage(e) {
+			f(e)
+		}
+	}
+}
 
 func (r *Reader) each(f func(e *compile.Event), countedOnly bool) error {
 	for _, file := range r.files {
@@ -123,11 +132,11 @@ func (r *Reader) each(f func(e *compile.Event), countedOnly bool) error {
 // Tally returns the sums of all events that count.
 func (r *Reader) Tally() (Tally, error) {
 	t := r.Folded()
-	err := r.Each(func(e *compile.Event) { t.Add(e) })
+	err := r.each(func(e *compile.Event) { t.Add(e) }, true)
 	return t, err
 }
 
-// Events returns the events that count, can still be listed and that keep wants (nil: all), in order of time.
+// Events returns the invocations' events that count, can still be listed and that keep wants (nil: all), in order of time.
 func (r *Reader) Events(keep func(e *compile.Event) bool) ([]compile.Event, error) {
 	var events []compile.Event
 	err := r.Each(func(e *compile.Event) {
@@ -135,8 +144,12 @@ func (r *Reader) Events(keep func(e *compile.Event) bool) ([]compile.Event, erro
 			events = append(events, *e)
 		}
 	})
-	slices.SortStableFunc(events, func(a, b compile.Event) int { return a.Time.Compare(b.Time) })
+	sortByTime(events)
 	return events, err
+}
+
+func sortByTime(events []compile.Event) {
+	slices.SortStableFunc(events, func(a, b compile.Event) int { return a.Time.Compare(b.Time) })
 }
 
 // spoolFile is a file of events, opened to be read up to the size it had.
@@ -196,7 +209,7 @@ func (f *spoolFile) each(from int64, containing []byte, use func(e *compile.Even
 			continue
 		}
 		var e compile.Event
-		if len(line) > MaxLine || json.Unmarshal(line, &e) != nil || !slices.Contains(compile.Outcomes, e.Outcome) {
+		if len(line) > MaxLine || json.Unmarshal(line, &e) != nil || !slices.Contains(compile.Outcomes, e.Outcome) && !isStorage(&e) {
 			skipped++
 			continue
 		}

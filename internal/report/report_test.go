@@ -214,6 +214,10 @@ func TestHostileNames(t *testing.T) {
 				e.Source, e.Reason, e.Detail, e.Dir, e.Program = name, compile.ReasonID(name), name, name, name
 			}),
 			event(i, compile.Hit, func(e *compile.Event) { e.Tier, e.Compiler, e.Output = name, name, name }),
+			aRecord(i, []string{"bucket", "edge", name}[i%3], func(s *compile.Storage) {
+				s.Place, s.Provider, s.ProviderWhy, s.Scope, s.Reads = name, name, name, name, []string{name, name}
+				s.Problems = []compile.Problem{{Kind: name, Cause: name, Text: name, Advice: name, Count: 1}}
+			}),
 		)
 	}
 	dir := instance(t, events...)

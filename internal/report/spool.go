@@ -1,5 +1,6 @@
-// Package report turns events into numbers and numbers into text: the spool that holds one event per invocation, the
-// sums of stats --json, and the terminal, Markdown, JSON and HTML reports and explanations made of them.
+// Package report turns events into numbers and numbers into text: the spool that holds one event per invocation, and now and then a
+// record of what a tier beyond this machine did; the sums of stats --json; and the terminal, Markdown, JSON and HTML reports and
+// explanations made of them.
 //
 // # The spool
 //
@@ -55,8 +56,8 @@ const (
 
 	// maxPending bounds the bytes that wait in memory while they cannot be written, as on a full disk.
 	maxPending = 8 << 20
-	// maxField is what is left of each string of an event that would exceed MaxLine, and maxCauses of its causes: together
-	// less than MaxLine even if each byte is escaped with six.
+	// maxField is what is left of each string of an event that would exceed MaxLine, and maxCauses of its causes: together, and
+	// with what shortStorage leaves, less than MaxLine even if each byte is escaped with six.
 	maxField  = 1 << 10
 	maxCauses = 16
 )
@@ -225,6 +226,9 @@ func shortened(e *compile.Event) compile.Event {
 		*s = (*s)[:min(len(*s), maxField)]
 	}
 	short.Causes = nil
+	if e.Storage != nil {
+		short.Storage = shortStorage(e.Storage)
+	}
 	for _, c := range e.Causes[:min(len(e.Causes), maxCauses)] {
 		for _, s := range []*string{&c.Kind, &c.Name, &c.Was, &c.Now} {
 			*s = (*s)[:min(len(*s), maxField)]

@@ -28,6 +28,8 @@ type Stats struct {
 	Requests     Requests  `json:"requests"`
 	SizeBytes    int64     `json:"size_bytes"`     // of the store; the caller's to set, as is MaxSizeBytes
 	MaxSizeBytes int64     `json:"max_size_bytes"` // 0: not known
+
+	Storage []StorageStats `json:"storage,omitempty"` // tiers beyond this machine, where there were any
 }
 
 // Reasons counts by reason id.
@@ -45,7 +47,7 @@ type Bytes struct {
 	Uploaded   int64 `json:"uploaded"`
 }
 
-// Requests are of the bucket.
+// Requests are of the bucket, and of the edge where there is one.
 type Requests struct {
 	Get  int64 `json:"get"`
 	List int64 `json:"list"`
@@ -92,6 +94,7 @@ func (t *Tally) Stats() *Stats {
 		TimeSavedMS: int64(math.Round(t.SavedMS)),
 		Bytes:       Bytes{Read: t.BytesRead, Stored: t.BytesStored},
 	}
+	s.Storage, s.Requests, s.Bytes.Downloaded, s.Bytes.Uploaded = t.storageStats()
 	if rate, ok := t.Outcomes.HitRate(); ok {
 		s.HitRate = &rate
 	}

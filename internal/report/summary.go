@@ -25,7 +25,7 @@ type Summary struct {
 	Bypassed    []ReasonGroup
 	NotStored   []Count         // why results of misses were not stored
 	Slowest     []compile.Event // by wall time
-	Events      []compile.Event // in order of time
+	Events      []compile.Event // of invocations, in order of time
 	Earlier     int64           // invocations that count but whose events were folded
 	Skipped     int64           // damaged lines of the spool
 
@@ -82,13 +82,19 @@ func Load(instance string, o Options) (*Summary, error) {
 	} else if r.containing, err = quoted(o.Run); err != nil {
 		return nil, err
 	}
-	s.Events, err = r.Events(func(e *compile.Event) bool { return o.Run == "" || within(e.Run, o.Run) })
+	err = r.each(func(e *compile.Event) {
+		if o.Run != "" && !within(e.Run, o.Run) {
+			return
+		}
+		s.Tally.Add(e)
+		if !isStorage(e) {
+			s.Events = append(s.Events, *e)
+		}
+	}, true)
 	if err != nil {
 		return nil, err
 	}
-	for i := range s.Events {
-		s.Tally.Add(&s.Events[i])
-	}
+	sortByTime(s.Events)
 	s.Skipped = r.Skipped
 	s.Stats = s.Tally.Stats()
 	s.Stats.Version, s.Stats.Dir, s.Stats.Unrecorded = o.Version, instance, r.Unrecorded
@@ -261,8 +267,9 @@ func (s *Summary) Verdict() string {
 	rate, ok := o.HitRate()
 	switch {
 	case ok:
-		return fmt.Sprintf("hit rate %s (%s, %s), %s of compiling saved", percent(rate),
-			plural(o.Hit, "hit", "hits"), plural(o.Miss, "miss", "misses"), duration(s.Tally.SavedMS))
+		hits, separator := s.hitsText()
+		return fmt.Sprintf("hit rate %s (%s%s%s), %s of compiling saved", percent(rate),
+			hits, separator, plural(o.Miss, "miss", "misses"), duration(s.Tally.SavedMS))
 	case o.Sum() > 0:
 		return fmt.Sprintf("nothing was looked up in %s", plural(o.Sum(), "invocation", "invocations"))
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
@@ -134,24 +135,23 @@ type Tally struct {
 	CPUMS       float64    `json:"cpu_ms"`       // of compilers that ran
 	BytesRead   int64      `json:"bytes_read"`   // of outputs, from the cache
 	BytesStored int64      `json:"bytes_stored"` // newly written to the cache
+
+	Storage []StorageSum `json:"storage,omitempty"` // of tiers beyond this machine
 }
 
-// Add counts an event whose outcome is one of compile.Outcomes; others do not count.
+// Add counts an event whose outcome is one of compile.Outcomes, or a record of a tier; others do not count.
 func (t *Tally) Add(e *compile.Event) {
+	if isStorage(e) {
+		t.addStorage(e)
+		return
+	}
 	n := t.Outcomes.Of(e.Outcome)
 	if n == nil {
 		return
 	}
 	*n++
 	*t.Compilers.of(e.Compiler).Of(e.Outcome)++
-	if !e.Time.IsZero() {
-		if t.First.IsZero() || e.Time.Before(t.First) {
-			t.First = e.Time
-		}
-		if e.Time.After(t.Last) {
-			t.Last = e.Time
-		}
-	}
+	t.seen(e.Time)
 	switch e.Outcome {
 	case compile.Hit:
 		*t.Tiers.of(e.Tier)++
@@ -171,6 +171,19 @@ func (t *Tally) Add(e *compile.Event) {
 	}
 	t.BytesRead += e.BytesRead
 	t.BytesStored += e.BytesStored
+}
+
+// seen takes the time of an event that counts.
+func (t *Tally) seen(at time.Time) {
+	if at.IsZero() {
+		return
+	}
+	if t.First.IsZero() || at.Before(t.First) {
+		t.First = at
+	}
+	if at.After(t.Last) {
+		t.Last = at
+	}
 }
 
 // Saved returns the milliseconds that a hit saved: never less than none.
@@ -207,5 +220,9 @@ func addReason(sums *ReasonSums, e *compile.Event) {
 func (t *Tally) clone() Tally {
 	c := *t
 	c.Miss, c.Uncacheable, c.Bypassed = maps.Clone(t.Miss), maps.Clone(t.Uncacheable), maps.Clone(t.Bypassed)
+	c.Storage = slices.Clone(t.Storage)
+	for i := range c.Storage {
+		c.Storage[i] = c.Storage[i].clone()
+	}
 	return c
 }

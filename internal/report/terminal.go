@@ -33,6 +33,7 @@ func (s *Summary) WriteTerminal(w io.Writer) error {
 	if s.Tally.BytesRead > 0 || s.Tally.BytesStored > 0 {
 		fmt.Fprintf(&b, "  cache: %s read, %s stored\n", bytesText(s.Tally.BytesRead), bytesText(s.Tally.BytesStored))
 	}
+	s.writeStorage(&b)
 	s.writeDoubts(&b)
 	_, err := w.Write(b.Bytes())
 	return err
@@ -136,6 +137,17 @@ func (s *Summary) WriteStats(w io.Writer) error {
 		for _, g := range s.reasonGroups(part.sums, nil) {
 			fmt.Fprintf(&b, "%s: %d (%s of compiler CPU): %s\n", part.label, g.Sum.Count, duration(g.Sum.CPUMS), because(s.lookup, g.Reason.ID))
 		}
+	}
+	for i := range s.Tally.Storage {
+		tier := &s.Tally.Storage[i]
+		fmt.Fprintf(&b, "\n%s\n", tier.Tier)
+		for _, a := range tier.attributes(*s.Tally.Tiers.of(tier.Tier), inert) {
+			row("  "+a.Label, a.Value)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+		tier.writeProblems(&b, len(tier.Problems))
 	}
 	if s.Skipped > 0 {
 		fmt.Fprintf(&b, "damaged: %s of the spool could not be read\n", plural(s.Skipped, "line", "lines"))
