@@ -19,6 +19,9 @@
 //
 //   - cache is the contract of a store. cache/cachetest is the suite that every store passes, a store in memory, and one that
 //     fails as planned.
+//   - cache/bucket/objects is the contract of a store of immutable objects, which a bucket is; objects/objectstest is its suite.
+//   - cache/bucket/pack is the bytes of what lies in a bucket: packs, indexes, profiles, and their names.
+//   - credentials chooses one provider of credentials, and says which and why.
 //   - frontend is the contract of a compiler family.
 //   - report makes numbers and text of events; the spool file of events is its only source.
 //
@@ -27,12 +30,15 @@
 //   - frontend/cc is gcc and clang: what arguments mean, what a toolchain is, what a compile has read.
 //   - key is the law: the recipe of a compilation, the state of files, and the key made of both.
 //   - cache/disk is the store in a directory.
-//   - github speaks to the runner of a workflow.
+//   - cache/bucket is the store that machines share: what is where, fetching ahead, publishing. objects/s3 and objects/dir are the
+//     places that it can lie in.
+//   - cache/tiers is the order: disk first, what is far behind it, with a deadline, a breaker and writes behind the build.
+//   - github speaks to the runner of a workflow, and tells a job's scopes from its event.
 //
 // # The whole
 //
 //   - engine is the data path. Handle in handle.go reads top to bottom: parse, identify, lookup, restore or run and store, record.
-//   - daemon listens, limits, idles out and drains; wire.go is the one place where stores and engine are built.
+//   - daemon listens, limits, idles out and drains; wire.go and far.go are the one place where stores and engine are built.
 //   - oracle and fakecc are compilers for tests: a model of gcc that can tell a wrong object, and one that fails on command.
 //   - bench measures the whole against the plain compiler and ccache.
 //
