@@ -25,7 +25,7 @@ import (
 )
 
 type flags struct {
-	Cases []string `arg:"" optional:"" name:"case" help:"Of small, headers, project, tax, daemon, herd; all where none is given."`
+	Cases []string `arg:"" optional:"" name:"case" help:"Of small, headers, project, tax, daemon, herd, bucket; all but bucket where none is given."`
 
 	JSON     string        `name:"json" placeholder:"FILE" help:"Also write the report as JSON."`
 	Programs string        `placeholder:"DIR" help:"Where ccwrap and compile-cache are; default: beside this program."`
@@ -45,6 +45,12 @@ type flags struct {
 	Project string `placeholder:"DIR" help:"Build this one instead; it is built in place."`
 	Build   string `placeholder:"CMD" help:"Builds it, by sh; compilers are to be found in PATH."`
 	Clean   string `placeholder:"CMD" help:"Cleans it, by sh."`
+
+	BucketFiles int             `default:"500" help:"Files of the project that is generated for the case bucket."`
+	RoundTrips  []time.Duration `name:"rtt" default:"0ms,30ms,80ms" help:"Times of a round trip to the bucket."`
+	S3          string          `name:"s3" placeholder:"URL" help:"http://HOST:PORT/BUCKET of an S3 server to use, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; nothing is deleted there. Default: versitygw is started."`
+	Versitygw   string          `placeholder:"FILE" help:"The versitygw to start; default: the one in PATH."`
+	DropCaches  bool            `default:"true" negatable:"" help:"Drop the page cache before each build of the case bucket, where that is permitted."`
 }
 
 func main() {
@@ -83,7 +89,7 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 }
 
 func (f *flags) check() error {
-	if f.N < 1 || f.Plain < 1 || f.Builds < 1 || f.Herd < 1 || f.Files < 1 || f.Jobs < 1 || f.Time <= 0 {
+	if f.N < 1 || f.Plain < 1 || f.Builds < 1 || f.Herd < 1 || f.Files < 1 || f.BucketFiles < 1 || f.Jobs < 1 || f.Time <= 0 {
 		return errors.New("numbers must be positive")
 	}
 	if f.Project != "" && (f.Build == "" || f.Clean == "") {
@@ -95,7 +101,11 @@ func (f *flags) check() error {
 		}
 	}
 	if len(f.Cases) == 0 {
-		f.Cases = bench.CaseNames
+		f.Cases = bench.DefaultCases
+	}
+	slices.Sort(f.RoundTrips)
+	if f.RoundTrips = slices.Compact(f.RoundTrips); len(f.RoundTrips) == 0 || f.RoundTrips[0] < 0 {
+		return errors.New("--rtt: want times such as 0ms,30ms")
 	}
 	return nil
 }
@@ -108,7 +118,7 @@ func (f *flags) measure(ctx context.Context, env []string, stdout, stderr io.Wri
 		}
 		f.Programs = filepath.Dir(self)
 	}
-	for _, dir := range []*string{&f.Programs, &f.Project} {
+	for _, dir := range []*string{&f.Programs, &f.Project, &f.Versitygw} {
 		if *dir != "" {
 			if *dir, err = filepath.Abs(*dir); err != nil {
 				return err
@@ -133,6 +143,7 @@ func (f *flags) measure(ctx context.Context, env []string, stdout, stderr io.Wri
 		Project: bench.Project{
 			Files: f.Files, Headers: f.Headers, Jobs: f.Jobs, Seed: f.Seed, Dir: f.Project, Build: f.Build, Clean: f.Clean,
 		},
+		BucketFiles: f.BucketFiles, RoundTrips: f.RoundTrips, S3: f.S3, Versitygw: f.Versitygw, DropCaches: f.DropCaches,
 	})
 	if err != nil {
 		return err

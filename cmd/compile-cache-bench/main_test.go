@@ -18,6 +18,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"small", "smell"}, 2, `no case "smell"`},
 		{[]string{"-n", "0", "small"}, 2, "positive"},
 		{[]string{"--project", "/src", "project"}, 2, "--build"},
+		{[]string{"--rtt=-5ms", "bucket"}, 2, "--rtt"},
 		{[]string{"--programs", "/nonexistent", "small"}, 1, "/nonexistent/ccwrap"},
 	} {
 		var out, errs bytes.Buffer

@@ -23,13 +23,13 @@ func TestReadBucket(t *testing.T) {
 		{what: "nothing", inputs: map[string]string{"matrix": `{"os":"a"}`}},
 		{
 			what: "S3 with roles", env: job,
-			inputs: map[string]string{"bucket": "s3://b/p", "region": "r", "role": "arn:aws:iam::1:role/a+b&c", "pr-role": "arn:aws:iam::1:role/pr", "endpoint": "https://e:9000", "matrix": "null"},
-			want:   []github.Pair{{Name: "COMPILE_CACHE_BUCKET", Value: "s3://b/p?region=r&endpoint=https://e:9000&role=arn:aws:iam::1:role/a+b%26c&pr-role=arn:aws:iam::1:role/pr"}},
+			inputs: map[string]string{"bucket": "s3://acme/p", "region": "r", "role": "arn:aws:iam::1:role/a+b&c", "pr-role": "arn:aws:iam::1:role/pr", "endpoint": "https://e:9000", "matrix": "null"},
+			want:   []github.Pair{{Name: "COMPILE_CACHE_BUCKET", Value: "s3://acme/p?region=r&endpoint=https://e:9000&role=arn:aws:iam::1:role/a+b%26c&pr-role=arn:aws:iam::1:role/pr"}},
 		},
 		{
 			what: "a job of a matrix", env: job,
-			inputs: map[string]string{"bucket": "s3://b?account=123456789012", "region": "r", "matrix": "{\n  \"os\": \"a\"\n}"},
-			want:   []github.Pair{{Name: "COMPILE_CACHE_BUCKET", Value: "s3://b?region=r&account=123456789012"}, {Name: "COMPILE_CACHE_PROFILE", Value: "ci.yml.build.3cc34bf2"}},
+			inputs: map[string]string{"bucket": "s3://acme?account=123456789012", "region": "r", "matrix": "{\n  \"os\": \"a\"\n}"},
+			want:   []github.Pair{{Name: "COMPILE_CACHE_BUCKET", Value: "s3://acme?region=r&account=123456789012"}, {Name: "COMPILE_CACHE_PROFILE", Value: "ci.yml.build.3cc34bf2"}},
 		},
 		{
 			what: "a profile of one's own, and an edge", env: job,
@@ -37,13 +37,13 @@ func TestReadBucket(t *testing.T) {
 			want:   []github.Pair{{Name: "COMPILE_CACHE_BUCKET", Value: "file:///srv/cache"}, {Name: "COMPILE_CACHE_EDGE", Value: "file:///edge"}, {Name: "COMPILE_CACHE_PROFILE", Value: "nightly"}},
 		},
 		{
-			what: "a bucket of the workflow's environment", env: "COMPILE_CACHE_BUCKET=s3://b\nCOMPILE_CACHE_PROFILE=p",
+			what: "a bucket of the workflow's environment", env: "COMPILE_CACHE_BUCKET=s3://acme\nCOMPILE_CACHE_PROFILE=p",
 			inputs: map[string]string{"role": "arn:aws:iam::1:role/a", "matrix": `{"os":"a"}`},
-			want:   []github.Pair{{Name: "COMPILE_CACHE_BUCKET", Value: "s3://b?role=arn:aws:iam::1:role/a"}, {Name: "COMPILE_CACHE_PROFILE", Value: "p"}},
+			want:   []github.Pair{{Name: "COMPILE_CACHE_BUCKET", Value: "s3://acme?role=arn:aws:iam::1:role/a"}, {Name: "COMPILE_CACHE_PROFILE", Value: "p"}},
 		},
 		{
-			what: "what does not fit together", inputs: map[string]string{"bucket": "s3://b?region=r", "region": "x"},
-			want: []github.Pair{{Name: "COMPILE_CACHE_BUCKET", Value: "s3://b?region=r"}},
+			what: "what does not fit together", inputs: map[string]string{"bucket": "s3://acme?region=r", "region": "x"},
+			want: []github.Pair{{Name: "COMPILE_CACHE_BUCKET", Value: "s3://acme?region=r"}},
 			said: []string{"input region: it is ignored, since the bucket's URL has a region"},
 		},
 		{
@@ -56,8 +56,8 @@ func TestReadBucket(t *testing.T) {
 			said: []string{"input role: it is ignored, since the bucket is not s3://..."},
 		},
 		{
-			what: "a password in the bucket", inputs: map[string]string{"bucket": "s3://id:hush@b", "edge": "s3://e?secret-key=hush", "profile": "a\nb"},
-			want: []github.Pair{{Name: "COMPILE_CACHE_BUCKET", Value: "off"}, {Name: "COMPILE_CACHE_EDGE", Value: "s3://e"}},
+			what: "a password in the bucket", inputs: map[string]string{"bucket": "s3://id:hush@acme", "edge": "s3://edge?secret-key=hush", "profile": "a\nb"},
+			want: []github.Pair{{Name: "COMPILE_CACHE_BUCKET", Value: "off"}, {Name: "COMPILE_CACHE_EDGE", Value: "s3://edge"}},
 		},
 	} {
 		a, out := anApp(t)
@@ -87,12 +87,12 @@ func TestActionStartExportsNoSecret(t *testing.T) {
 	a, out := anApp(t)
 	inWorkflow(t, a)
 	const canary = "canary-5be0"
-	a.env = append(a.env, "INPUT_BUCKET=s3://id:"+canary+"@b?x="+canary, "INPUT_EDGE=s3://b?token="+canary, "ACTIONS_ID_TOKEN_REQUEST_TOKEN="+canary, "AWS_SECRET_ACCESS_KEY="+canary, "INPUT_DIR=/dev/null/x")
+	a.env = append(a.env, "INPUT_BUCKET=s3://id:"+canary+"@acme?x="+canary, "INPUT_EDGE=s3://acme?token="+canary, "ACTIONS_ID_TOKEN_REQUEST_TOKEN="+canary, "AWS_SECRET_ACCESS_KEY="+canary, "INPUT_DIR=/dev/null/x")
 	a.getenv = lookup(a.env)
 	if err := (&actionStartCmd{}).Run(a); err != nil {
 		t.Fatalf("start = %v, want success whatever happens", err)
 	}
-	for _, want := range []string{`COMPILE_CACHE_BUCKET="s3://...@b": it holds credentials`, `COMPILE_CACHE_EDGE: there is no parameter "token"`} {
+	for _, want := range []string{`COMPILE_CACHE_BUCKET="s3://...@acme": it holds credentials`, `COMPILE_CACHE_EDGE: there is no parameter "token"`} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("start said %q, want %q in it", out, want)
 		}

@@ -44,8 +44,8 @@ func TestDaemonHidesSecrets(t *testing.T) {
 		bucket, start string
 		hidden        bool
 	}{
-		"bucket":       {"s3://b?endpoint=http://127.0.0.1:9&region=r", "exec " + root + "/compile-cache start", true},
-		"by a compile": {"s3://b?endpoint=http://127.0.0.1:9&region=r", root + "/ccwrap /bin/true && " + root + "/compile-cache start", true},
+		"bucket":       {"s3://acme?endpoint=http://127.0.0.1:9&region=r", "exec " + root + "/compile-cache start", true},
+		"by a compile": {"s3://acme?endpoint=http://127.0.0.1:9&region=r", root + "/ccwrap /bin/true && " + root + "/compile-cache start", true},
 		"no bucket":    {"off", "exec " + root + "/compile-cache start", false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -142,8 +142,8 @@ func parseS3(address string) (Bucket, error) {
 		return Bucket{}, fmt.Errorf("want the bucket's name after s3://; a host and a port belong into endpoint=")
 	case u.Host == "":
 		return Bucket{}, fmt.Errorf("it names no bucket: want s3://bucket/prefix")
-	case !safe(u.Host, 255):
-		return Bucket{}, fmt.Errorf("want a bucket's name of letters, digits and -._")
+	case !safe(u.Host, 255) || len(u.Host) < 3 || strings.Trim(u.Host, "-._=") != u.Host || strings.Contains(u.Host, "="):
+		return Bucket{}, fmt.Errorf("want a bucket's name of 3 or more letters, digits and, between them, -._")
 	}
 	prefix := strings.Trim(u.Path, "/")
 	if prefix != "" {

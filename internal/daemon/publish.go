@@ -89,14 +89,15 @@ func (s *Server) publish() Publication {
 	}
 	s.log.Warn("publish", "error", err)
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	case ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded):
 		since.Problems = append(since.Problems, compile.Problem{
 			Kind: "unfinished", Count: 1, Text: fmt.Sprintf("not all was published within %s", publishFor),
 			Advice: "the next daemon here with the same scope publishes what is left",
 		})
 	case len(since.Problems) == 0 && p.failed != err.Error():
-		p.failed = err.Error()
+		// Its causes have been told before, but not that it has come to this.
 		since.Problems = append(since.Problems, compile.Problem{Kind: "publish", Count: 1, Text: "publish: " + err.Error()})
 	}
+	p.failed = err.Error()
 	return since
 }

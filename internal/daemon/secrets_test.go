@@ -80,13 +80,13 @@ func TestDetachHandsOverSecrets(t *testing.T) {
 		now     string
 		secrets map[string]string
 	}{
-		{"s3://b", "http://me:pw@proxy", map[string]string{
+		{"s3://acme", "http://me:pw@proxy", map[string]string{
 			"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key", "AWS_SESSION_TOKEN": long, "ACTIONS_ID_TOKEN_REQUEST_URL": "https://u?a=b",
 			"ACTIONS_ID_TOKEN_REQUEST_TOKEN": "token", "ACTIONS_RUNTIME_TOKEN": "token", "ACTIONS_NEW_TOKEN": "new", "HTTPS_PROXY": "http://me:pw@proxy",
 		}},
 		{"file:///d", "", map[string]string{}},
 		{"off", "", map[string]string{}},
-		{"s3://me:pw@b", "", map[string]string{}},
+		{"s3://me:pw@acme", "", map[string]string{}},
 	} {
 		file := filepath.Join(t.TempDir(), "got")
 		ours := []string{"COMPILE_CACHE_BUCKET=" + tt.bucket, child + "=" + file}
@@ -109,7 +109,7 @@ func TestDetachHandsOverSecrets(t *testing.T) {
 }
 
 func TestDetachRefusesTooManySecrets(t *testing.T) {
-	err := Detach("/nowhere", nil, []string{"COMPILE_CACHE_BUCKET=s3://b", "AWS_SESSION_TOKEN=" + strings.Repeat("x", maxSecrets)})
+	err := Detach("/nowhere", nil, []string{"COMPILE_CACHE_BUCKET=s3://acme", "AWS_SESSION_TOKEN=" + strings.Repeat("x", maxSecrets)})
 	if err == nil || !strings.Contains(err.Error(), "more than 262144 bytes") {
 		t.Errorf("Detach = %v, want an error", err)
 	}
