@@ -168,6 +168,10 @@ func (a *app) summarize(run string, unrecorded int64) {
 	s, err := report.Load(a.place.Dir, a.reportOptions(run))
 	if err == nil {
 		s.Stats.Unrecorded = unrecorded
+		for i := range s.Tally.Storage {
+			// publish has warned of them.
+			s.Tally.Storage[i].Problems, s.Tally.Storage[i].OtherProblems = nil, 0
+		}
 		err = s.WriteTerminal(a.stderr)
 	}
 	if err != nil {

@@ -203,15 +203,23 @@ func describe(err error) compile.Problem {
 	case errors.As(err, &failed):
 		bare := *failed
 		bare.Advice = ""
-		return compile.Problem{
-			Kind: string(failed.Kind), Cause: failed.Operation + " " + failed.Code, Text: bare.Error(), Advice: failed.Advice, Count: 1,
+		cause := failed.Operation + " " + failed.Code
+		switch failed.Kind {
+		case objects.Unreachable, objects.Credentials, objects.Skewed, objects.Absent, objects.Misplaced:
+			cause = failed.Code // whatever was to be done
 		}
+		return compile.Problem{Kind: string(failed.Kind), Cause: cause, Text: bare.Error(), Advice: failed.Advice, Count: 1}
 	case errors.As(err, &refused):
 		bare := *refused
 		bare.Advice = ""
 		return compile.Problem{Kind: string(objects.Credentials), Cause: refused.Operation + " " + refused.Code, Text: bare.Error(), Advice: refused.Advice, Count: 1}
 	case errors.As(err, &corrupt):
 		return compile.Problem{Kind: "corrupt", Cause: "corrupt", Text: err.Error(), Advice: "it is not used; what was stored there is compiled and stored again", Count: 1}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return compile.Problem{
+			Kind: "slow", Cause: "slow", Text: err.Error(), Advice: "the compiler was run instead of waiting; an edge near to the machine answers sooner", Count: 1,
+		}
 	}
 	return compile.Problem{Kind: "other", Text: err.Error(), Count: 1}
 }

@@ -53,6 +53,10 @@ type publisher struct {
 	first    time.Time // of the first put since the last publication; zero: none
 	last     time.Time // of the last put
 
+	failed   error     // of the last publication; nil: it succeeded
+	failedAt time.Time // by this machine's clock
+	failedOf int       // how many entries there were then
+
 	storeTime time.Time // of the store, from its last answer
 	storeAt   time.Time // when that was, by this machine's clock
 
@@ -257,6 +261,10 @@ func (p *publisher) publish(ctx context.Context, last bool) error {
 	case <-ctx.Done():
 		return p.unpublished(ctx.Err())
 	}
+	// Who runs, stops and drains asks each time; a bucket that is away costs each of them only once.
+	if err := p.justFailed(); err != nil {
+		return p.unpublished(err)
+	}
 	var errs []error
 	if last {
 		errs = append(errs, p.adoptUses(ctx), p.packNotes())
@@ -271,11 +279,34 @@ func (p *publisher) publish(ctx context.Context, last bool) error {
 	if err == nil && last {
 		err = p.describe(ctx)
 	}
-	if err = errors.Join(append(errs, err)...); err != nil {
+	err = errors.Join(append(errs, err)...)
+	p.noteFailure(ctx, err)
+	if err != nil {
 		p.t.problem("publish", err)
 		return p.unpublished(err)
 	}
 	return nil
+}
+
+// failedFor is for how long a failure answers further publications of the same.
+const failedFor = 10 * time.Second
+
+func (p *publisher) justFailed() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed != nil && p.failedOf == len(p.entries) && p.t.o.Now().Sub(p.failedAt) < failedFor {
+		return p.failed
+	}
+	return nil
+}
+
+func (p *publisher) noteFailure(ctx context.Context, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed = err; ctx.Err() != nil {
+		p.failed = nil // who asked had no more time; the next one may
+	}
+	p.failedAt, p.failedOf = p.t.o.Now(), len(p.entries)
 }
 
 // unpublished adds to an error what waits because of it.

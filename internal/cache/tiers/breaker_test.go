@@ -77,7 +77,7 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 		for pause := 30 * time.Second; pause < 20*time.Minute; pause *= 2 {
 			time.Sleep(min(pause, 5*time.Minute) - 1)
 			lookup(false, cache.ErrNotFound)
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			lookup(true, cachetest.ErrFault)
 			lookup(false, cache.ErrNotFound)
 		}

@@ -74,7 +74,7 @@ type Options struct {
 	Now         func() time.Time        // the local clock: for durations, and where an answer has no date
 	UserAgent   string                  // "compile-cache/1.2.3"
 
-	backoff retry.BackoffDelayer // between attempts; nil: the SDK's, up to 1 s
+	backoff retry.BackoffDelayer // between attempts; nil: the SDK's, up to maxBackoff
 }
 
 // httpDoer is what carries requests.
@@ -202,11 +202,15 @@ func (s *Store) key(name string) string {
 	return s.options.Prefix + "/" + name
 }
 
+// maxBackoff bounds the pause between attempts. A compile may wait for them, and what is worth more patience has it elsewhere: lookups
+// a breaker, publications a queue.
+const maxBackoff = 250 * time.Millisecond
+
 // retryer repeats what may succeed a moment later.
 func retryer(backoff retry.BackoffDelayer) aws.Retryer {
 	standard := retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = 3
-		o.MaxBackoff = time.Second
+		o.MaxBackoff = maxBackoff
 		if backoff != nil {
 			o.Backoff = backoff
 		}
