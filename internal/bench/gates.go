@@ -36,6 +36,8 @@ var budgets = []budget{
 	{what: "small hits over held connections", gate: 5000, goal: 8000, atLeast: true, in: "daemon", number: numberHits, unit: "hits/s"},
 	{what: "p99 at 64 clients", gate: 20, goal: 10, in: "daemon", number: numberP99, unit: "ms"},
 	{what: "memory of the daemon after it", gate: 200, goal: 150, in: "daemon", number: numberRSS, unit: "MB"},
+	{what: "fresh runner, bucket at 30 ms, against local warm and a hash", gate: 1.3, goal: 1.15, in: "bucket", of: "ccwrap, bucket at 30 ms", against: localAndHash, by: "wall", unit: "ratio"},
+	{what: "the same, against local warm with a new daemon", gate: 1.3, goal: 1.15, in: "bucket", of: "ccwrap, bucket at 30 ms", against: localNextHash, by: "wall", unit: "ratio"},
 	{what: "failures among the herd", gate: 0, goal: 0, in: "herd", number: numberFailures, unit: "wrappers"},
 }
 

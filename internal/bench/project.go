@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// The generated project has modules of headers, from which each source includes a sample; one source of four is C++. A
+// The generated project has modules of headers, from which each source includes a sample; one source of four, or each, is C++. A
 // Makefile compiles them with dependency files and makes a library of the objects.
 const (
 	projectModules       = 20
@@ -35,7 +35,7 @@ func writeProject(dir string, p Project, flags []string) error {
 	}
 	var objects []string
 	for i := range p.Files {
-		w.source(i, p.Headers)
+		w.source(i, p.Headers, p.AllCXX || i%4 == 3)
 		objects = append(objects, fmt.Sprintf("build/unit_%03d.o", i))
 	}
 	w.write("Makefile", makefile(objects, flags))
@@ -106,8 +106,7 @@ func (w *projectWriter) header(module, n int) {
 	w.write("include/"+headerName(module, n), b.String())
 }
 
-func (w *projectWriter) source(n, headers int) {
-	cxx := n%4 == 3
+func (w *projectWriter) source(n, headers int, cxx bool) {
 	var b strings.Builder
 	name, brought := fmt.Sprintf("src/unit_%03d.c", n), includesOfC
 	if cxx {

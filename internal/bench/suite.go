@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,18 +29,29 @@ type Options struct {
 	HoldFor     time.Duration // each measurement over held connections
 	Herd        int           // wrappers at once
 	Project     Project
+
+	// Of the case bucket.
+	BucketFiles int             // of the project that is generated for it
+	RoundTrips  []time.Duration // between machine and bucket
+	S3          string          // http://HOST:PORT/BUCKET; "": a versitygw is started
+	Versitygw   string          // its program; "": from PATH
+	DropCaches  bool            // the page cache, before each build, where that is permitted
 }
 
-// Project is what the cases project and tax build. Where Dir is empty one is generated.
+// Project is what the cases project, tax and bucket build. Where Dir is empty one is generated.
 type Project struct {
 	Files, Headers, Jobs int // of the generated one
 	Seed                 uint64
+	AllCXX               bool // not only one source of four
 
 	Dir, Build, Clean string // a directory and two commands for sh
 }
 
-// CaseNames are all cases, in the order in which they run by default.
-var CaseNames = []string{"small", "headers", "project", "tax", "daemon", "herd"}
+// CaseNames are all cases, DefaultCases those that run where none is named, in this order. The case bucket needs a server.
+var (
+	CaseNames    = append(slices.Clip(DefaultCases), "bucket")
+	DefaultCases = []string{"small", "headers", "project", "tax", "daemon", "herd"}
+)
 
 // suite is a run of the benchmark.
 type suite struct {
@@ -62,6 +74,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	cases := map[string]func(context.Context) (*Case, error){
 		"small": s.small, "headers": s.headers, "project": s.project, "tax": s.tax, "daemon": s.daemonCase, "herd": s.herd,
+		"bucket": s.bucket,
 	}
 	for _, name := range o.Cases {
 		run, ok := cases[name]

@@ -70,6 +70,12 @@ func describeMachine() Machine {
 	return m
 }
 
+// dropCaches makes the kernel forget the contents of files, once what was written is on disk. Only root may.
+func dropCaches() error {
+	unix.Sync()
+	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("3\n"), 0)
+}
+
 // load is the load of the last minute; 0 where it is not known.
 func load() float64 {
 	b, err := os.ReadFile("/proc/loadavg")

@@ -21,4 +21,6 @@ func describeMachine() Machine {
 	return Machine{Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH}
 }
 
+func dropCaches() error { return errors.ErrUnsupported }
+
 func load() float64 { return 0 }
