@@ -247,7 +247,10 @@ func (l *lastRun) get() string {
 }
 
 // recordFar records what the far tiers did since the last time.
-func (s *Server) recordFar() {
+func (s *Server) recordFar(last bool) {
+	if s.run.get() == "" && !last {
+		return // what is done before the first compile belongs to its run
+	}
 	for _, t := range s.far {
 		if storage, changed := t.since(s.stack.Status()); changed {
 			e := &compile.Event{Time: s.now().UTC(), Run: s.run.get(), Compiler: "other", Storage: storage}
@@ -270,7 +273,7 @@ func (s *Server) recordStorage(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s.recordFar()
+			s.recordFar(false)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func (s *Server) publish() Publication {
 	ctx, cancel := context.WithTimeout(context.Background(), publishFor)
 	defer cancel()
 	err := s.flush(ctx)
-	s.recordFar()
+	s.recordFar(true)
 	var now Publication
 	if p.totals != nil {
 		now = p.totals()

@@ -193,7 +193,7 @@ func (s *Server) Drain() error {
 		defer cancel()
 		errs = append(errs, closer.Close(ctx))
 	}
-	s.recordFar()
+	s.recordFar(true)
 	errs = append(errs, s.spool.Close())
 	return errors.Join(errs...)
 }

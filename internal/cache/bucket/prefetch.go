@@ -94,12 +94,14 @@ func (t *Tier) landed(ctx context.Context, n nameOf) bool {
 
 // run lands what the profile names and the near store lacks.
 func (p *prefetch) run(ctx context.Context) {
-	close(p.began)
 	if p.t.land == nil || p.t.start.profile == nil {
 		close(p.planned)
 		return
 	}
 	spans := p.plan(ctx)
+	for _, s := range spans[:min(spansAtOnce, len(spans))] {
+		p.begin(s)
+	}
 	close(p.planned)
 	work := make(chan span)
 	var all sync.WaitGroup

@@ -53,7 +53,8 @@ type publisher struct {
 	first    time.Time // of the first put since the last publication; zero: none
 	last     time.Time // of the last put
 
-	failed   error     // of the last publication; nil: it succeeded
+	failed   error     // of the last publication that failed
+	failures int       // in a row
 	failedAt time.Time // by this machine's clock
 	failedOf int       // how many entries there were then
 
@@ -288,13 +289,13 @@ func (p *publisher) publish(ctx context.Context, last bool) error {
 	return nil
 }
 
-// failedFor is for how long a failure answers further publications of the same.
+// failedFor is for how long a failure answers further publications of the same, when it came twice.
 const failedFor = 10 * time.Second
 
 func (p *publisher) justFailed() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failed != nil && p.failedOf == len(p.entries) && p.t.o.Now().Sub(p.failedAt) < failedFor {
+	if p.failures > 1 && p.failedOf == len(p.entries) && p.t.o.Now().Sub(p.failedAt) < failedFor {
 		return p.failed
 	}
 	return nil
@@ -303,10 +304,12 @@ func (p *publisher) justFailed() error {
 func (p *publisher) noteFailure(ctx context.Context, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failed = err; ctx.Err() != nil {
-		p.failed = nil // who asked had no more time; the next one may
+	if err == nil || ctx.Err() != nil { // who asked had no more time; the next one may
+		p.failures = 0
+		return
 	}
-	p.failedAt, p.failedOf = p.t.o.Now(), len(p.entries)
+	p.failures++
+	p.failed, p.failedAt, p.failedOf = err, p.t.o.Now(), len(p.entries)
 }
 
 // unpublished adds to an error what waits because of it.

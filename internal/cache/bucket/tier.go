@@ -116,6 +116,9 @@ func Open(o Options) (*Tier, error) {
 // fetched ahead. What an earlier tier lands need not be fetched from here: fetching begins when before is closed; nil is closed.
 func (t *Tier) Start(land cache.Store, before <-chan struct{}) {
 	t.land = land
+	if before == nil {
+		close(t.ahead.began) // lookups that come meanwhile wait for the plan
+	}
 	t.running.Go(func() {
 		defer close(t.start.landed)
 		t.readProfile()
@@ -124,6 +127,7 @@ func (t *Tier) Start(land cache.Store, before <-chan struct{}) {
 			case <-before:
 			case <-t.ctx.Done():
 			}
+			close(t.ahead.began)
 		}
 		t.ahead.run(t.ctx)
 	})
