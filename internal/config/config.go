@@ -65,10 +65,14 @@ func Read(getenv func(string) string) Config {
 	setBucket(&c, getenv, "COMPILE_CACHE_BUCKET", &c.Bucket)
 	setBucket(&c, getenv, "COMPILE_CACHE_EDGE", &c.Edge)
 	set(&c, getenv, "COMPILE_CACHE_PROFILE", &c.Profile, parseProfile)
-	for _, name := range []string{"COMPILE_CACHE_REMOTE", "COMPILE_CACHE_ROOTS", "COMPILE_CACHE_RECHECK"} {
+	for _, name := range []string{"COMPILE_CACHE_REMOTE", "COMPILE_CACHE_RECHECK"} {
 		if v := getenv(name); v != "" && v != "off" && v != "0" {
 			c.Warnings = append(c.Warnings, fmt.Sprintf("%s is set, but this version has no such feature yet; it is ignored", name))
 		}
+	}
+	_, ignored := ParseRoots(getenv("COMPILE_CACHE_ROOTS"))
+	for _, dir := range ignored {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("COMPILE_CACHE_ROOTS: %q is neither off, auto nor an absolute directory; it is ignored", dir))
 	}
 	for _, name := range []string{"COMPILE_CACHE_DISABLE", "COMPILE_CACHE_READONLY", "COMPILE_CACHE_RECACHE"} {
 		if v := getenv(name); !boolean(v) {

@@ -28,6 +28,7 @@ type call struct {
 
 	fe     frontend.Frontend
 	comp   *compile.Compilation
+	args   []string // for a run that is not watched; nil: those of inv
 	tc     *compile.Toolchain
 	id     digest.Key
 	roots  key.Roots
@@ -105,13 +106,14 @@ func (c *call) identify(ctx context.Context) error {
 	c.tc = tc
 	c.event.Compiler = tc.Kind
 	c.id = key.Identity(tc)
-	c.roots = key.FindRoots(c.inv, c.view.Exists)
+	c.roots = key.FindRoots(c.inv, c.view.Exists, c.set.roots.Dirs...)
 	var source digest.Digest
 	if c.comp.PerSource {
 		if source, err = c.view.Digest(c.comp.Source); err != nil {
 			return compile.Refuse(compile.ReasonInput, err.Error())
 		}
 	}
+	c.mapRoots()
 	c.recipe = key.Write(c.comp, tc, c.id, source, c.roots, key.Settings{Salt: c.set.salt, Env: c.set.keyEnv, Inputs: c.set.extraInputs})
 	c.event.Compilation = c.recipe.Key.String()
 	return nil
@@ -234,20 +236,20 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 	defer func() { leave() }()
 	if c.set.readOnly {
 		c.event.NotStored = "read-only"
-		c.ran(c.runExplained(ctx, nil, false))
+		c.ran(c.runExplained(ctx, c.args, false))
 		return Answer{}
 	}
 	watch, err := c.State.NewWatch(c.Clock, c.comp)
 	if err != nil {
 		c.event.NotStored = err.Error()
-		return c.run(ctx, nil, false)
+		return c.run(ctx, c.args, false)
 	}
 	watch.NoteTools(c.comp, c.tc)
 	scratch := c.Scratch()
 	if scratch == "" {
 		// A compiler that cannot write our hidden files fails, and the build with it.
 		c.event.NotStored = "no room for hidden files"
-		c.ran(c.runExplained(ctx, nil, false))
+		c.ran(c.runExplained(ctx, c.args, false))
 		return Answer{}
 	}
 	plan := c.fe.Plan(c.comp, c.tc, scratch)

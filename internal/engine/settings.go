@@ -5,17 +5,19 @@ import (
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/config"
 	"github.com/compile-cache/compile-cache-action/internal/protocol"
 )
 
 // settings come with each invocation, so two builds on one daemon may differ in them.
 type settings struct {
-	readOnly    bool     // COMPILE_CACHE_READONLY: no tier is written
-	recache     bool     // COMPILE_CACHE_RECACHE: no lookup, results replaced
-	salt        string   // COMPILE_CACHE_KEY_SALT
-	keyEnv      []string // COMPILE_CACHE_KEY_ENV: names of further variables, separated by commas or spaces
-	extraInputs []string // COMPILE_CACHE_EXTRA_INPUTS: further input files, separated like PATH
-	run         string   // COMPILE_CACHE_RUN: set by compile-cache run, so that it can tell its own events
+	readOnly    bool         // COMPILE_CACHE_READONLY: no tier is written
+	recache     bool         // COMPILE_CACHE_RECACHE: no lookup, results replaced
+	salt        string       // COMPILE_CACHE_KEY_SALT
+	keyEnv      []string     // COMPILE_CACHE_KEY_ENV: names of further variables, separated by commas or spaces
+	extraInputs []string     // COMPILE_CACHE_EXTRA_INPUTS: further input files, separated like PATH
+	roots       config.Roots // COMPILE_CACHE_ROOTS: which paths are mapped
+	run         string       // COMPILE_CACHE_RUN: set by compile-cache run, so that it can tell its own events
 }
 
 func readSettings(inv *compile.Invocation) settings {
@@ -41,6 +43,8 @@ func readSettings(inv *compile.Invocation) settings {
 				}
 				s.extraInputs = append(s.extraInputs, p)
 			}
+		case "ROOTS":
+			s.roots, _ = config.ParseRoots(value) // the daemon's configuration warns
 		case "RUN":
 			s.run = value
 		}

@@ -38,6 +38,16 @@ type Frontend interface {
 	Inputs(ctx context.Context, c *compile.Compilation, tc *compile.Toolchain, run Run, files Files, ask Prober) (*Inputs, error)
 }
 
+// Mapper is a Frontend that can keep paths out of outputs.
+type Mapper interface {
+	// Map returns the compilation with these paths mapped, and the arguments of its run where it is not watched. What the user
+	// maps stays as it is. Where the compiler cannot map paths, it returns c itself and nil.
+	Map(c *compile.Compilation, tc *compile.Toolchain, maps []PathMap) (mapped *compile.Compilation, args []string)
+}
+
+// PathMap says what a path, and what lies below it, is called in outputs.
+type PathMap struct{ From, To string }
+
 // Plan is how a compile is run on a miss.
 type Plan struct {
 	Args    []string // arguments for the compiler, without argv[0]

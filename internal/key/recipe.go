@@ -71,6 +71,9 @@ func Write(c *compile.Compilation, tc *compile.Toolchain, id digest.Key, source 
 		}
 		after = arg
 	}
+	for _, n := range roots.boundByMaps(c.Args) {
+		bound[n] = true
+	}
 	// Only variables that compilers read. Unset differs from empty: an unset one has no line.
 	names := append(append([]string(nil), c.EnvNames...), set.Env...)
 	sort.Strings(names)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
@@ -12,7 +13,7 @@ import (
 
 // Root is a directory below which paths are spelled with a placeholder.
 type Root struct {
-	Name string // "checkout", "home", "directory"
+	Name string // "checkout", "home", "root1" and so on, "directory"
 	Path string // absolute, clean
 }
 
@@ -20,9 +21,10 @@ type Root struct {
 type Roots []Root
 
 // FindRoots returns the roots of an invocation: the checkout (GITHUB_WORKSPACE, else the nearest directory upwards that
-// holds .git), HOME, and the working directory where it lies in none of these. "/" and top-level directories are never
-// roots: their text is everywhere. exists is Files.Exists.
-func FindRoots(inv *compile.Invocation, exists func(dir, name string) bool) Roots {
+// holds .git), HOME, the further directories as "root1" and so on, and the working directory where it lies in none of these.
+// What is a root already keeps its name. "/" and top-level directories are never roots: their text is everywhere. exists
+// is Files.Exists.
+func FindRoots(inv *compile.Invocation, exists func(dir, name string) bool, further ...string) Roots {
 	var roots Roots
 	add := func(name, p string) {
 		p = path.Clean(p)
@@ -43,6 +45,9 @@ func FindRoots(inv *compile.Invocation, exists func(dir, name string) bool) Root
 	}
 	if home, ok := inv.Getenv("HOME"); ok {
 		add("home", home)
+	}
+	for i, dir := range further {
+		add("root"+strconv.Itoa(i+1), dir)
 	}
 	inside := false
 	for _, r := range roots {

@@ -17,7 +17,9 @@ func (p *parser) option(o option, arg, value string) {
 		if !optimisation(value) {
 			p.refuse(compile.ReasonUnknownOption, arg)
 		}
-	case classWarning, classPath, classMacro:
+	case classWarning, classMacro:
+	case classPath:
+		p.pathNames(arg, value)
 	case classColour:
 		p.colour = true
 	case classFile:

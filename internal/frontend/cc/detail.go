@@ -29,6 +29,10 @@ type detail struct {
 	// nothing of -I, -D, -U, -W, -O, -f, -g, -o, -M.
 	probeArgs []string
 
+	maps     []prefixMap // in the order of the arguments
+	mapArgs  []string    // the arguments by which Map maps
+	compDirs []string    // absolute values of options that name the compilation directory
+
 	native     bool   // -march, -mcpu or -mtune=native: the expansion is part of the recipe
 	splitDwarf bool   // objcopy takes part
 	sourceArg  string // the source as on the command line

@@ -15,6 +15,7 @@
 //	parse.go, apply.go, language.go, environment.go, outputs.go
 //	                      an invocation becomes a compilation
 //	toolchain*.go         what besides arguments and inputs decides the output
+//	maps.go               how roots are kept out of outputs, and what maps leave of them
 //	plan.go, depfile.go   how a miss is run so that it says what it read
 //	scan*.go, search.go, inputs*.go   what it read without saying, and what it looked for in vain
 //

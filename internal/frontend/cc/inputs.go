@@ -22,6 +22,7 @@ type input struct {
 	digest   digest.Digest
 	facts    *facts // nil for what is no source text
 	absolute bool   // spelled so by the compiler
+	mapped   bool   // and macros hold a mapped name instead
 }
 
 // gathering is one call of Inputs.
@@ -37,6 +38,8 @@ type gathering struct {
 	byPath map[string]int
 	union  facts // of all inputs and arguments
 	args   facts // of macros given as arguments
+
+	asmAbsolute bool // the assembler reads files by absolute path
 }
 
 // Inputs implements frontend.Frontend.
@@ -52,9 +55,9 @@ func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compi
 	if len(spelled) > maxInputs {
 		return nil, compile.Refuse(compile.ReasonInput, fmt.Sprintf("%d files are read", len(spelled)))
 	}
-	g.add(c.Source, strings.HasPrefix(g.d.sourceArg, "/"))
+	g.addSpelled(g.d.sourceArg)
 	for _, path := range spelled {
-		g.add(absolute(c.Dir, path), strings.HasPrefix(path, "/"))
+		g.addSpelled(path)
 	}
 	if err := g.scanInputs(); err != nil {
 		return nil, err
@@ -67,14 +70,15 @@ func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compi
 	for _, spelled := range listed {
 		path := absolute(c.Dir, spelled)
 		if _, gone := firstMissing(files, path); !gone {
-			g.add(path, false)
+			g.add(path)
+			g.asmAbsolute = g.asmAbsolute || g.union.asmFiles && strings.HasPrefix(spelled, "/")
 		} else if g.union.asmFiles && !isTemporary(path) && spelled != baseOf(c.Source) {
 			// The compiler tells the assembler the source's base name, whatever directory it lies in.
 			return nil, compile.Refuse(compile.ReasonInputChanged, path)
 		}
 	}
 	for _, path := range c.Inputs {
-		g.add(path, false)
+		g.add(path)
 	}
 	if err := g.refuseByContent(); err != nil {
 		return nil, err
@@ -104,14 +108,23 @@ func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compi
 	return in, nil
 }
 
-// add adds a file once.
-func (g *gathering) add(path string, absolute bool) {
-	if i, ok := g.byPath[path]; ok {
-		g.inputs[i].absolute = g.inputs[i].absolute || absolute
-		return
+// addSpelled adds a file that the compiler itself read, as it spells it.
+func (g *gathering) addSpelled(spelled string) {
+	path := absolute(g.c.Dir, spelled)
+	g.add(path)
+	if strings.HasPrefix(spelled, "/") {
+		in := &g.inputs[g.byPath[path]]
+		in.mapped = g.d.inMacros(spelled) && (in.mapped || !in.absolute)
+		in.absolute = true
 	}
-	g.byPath[path] = len(g.inputs)
-	g.inputs = append(g.inputs, input{path: path, absolute: absolute})
+}
+
+// add adds a file once.
+func (g *gathering) add(path string) {
+	if _, ok := g.byPath[path]; !ok {
+		g.byPath[path] = len(g.inputs)
+		g.inputs = append(g.inputs, input{path: path})
+	}
 }
 
 // facts returns what a source file says.
@@ -177,6 +190,8 @@ func (f *facts) addSigns(other *facts) {
 	f.asmFiles = f.asmFiles || other.asmFiles
 	f.paste = f.paste || other.paste
 	f.fileNames = f.fileNames || other.fileNames
+	f.callerFile = f.callerFile || other.callerFile
+	f.location = f.location || other.location
 	f.time.merge(other.time)
 }
 
@@ -238,22 +253,40 @@ func isASCIISuperset(charset string) bool {
 }
 
 // bindAll returns why the outputs depend on the roots though no scan of them need show it: a project's file asks for its
-// own name while some are spelled by absolute path. Constant folding can leave no trace of the name.
+// own name while some are spelled by absolute path, which no map replaces. Constant folding can leave no trace of the name.
 func (g *gathering) bindAll(sources int) string {
 	uses, spelled := g.args.fileNames, false
+	reached := g.chain.mapsNames(&g.args)
 	for _, input := range g.inputs[:sources] {
 		if input.facts == nil || g.builtIn(input.path) {
 			continue
 		}
 		uses = uses || input.facts.fileNames
-		spelled = spelled || input.absolute
+		reached = reached && g.chain.mapsNames(input.facts)
+	}
+	for _, input := range g.inputs[:sources] {
+		if input.facts != nil && !g.builtIn(input.path) {
+			spelled = spelled || input.absolute && !(input.mapped && reached)
+		}
 	}
 	if uses && spelled {
 		return "file-macro"
 	}
+	if why := g.bindMaps(sources); why != "" {
+		return why
+	}
+	if g.asmAbsolute {
+		return "absolute-include"
+	}
 	for _, input := range g.inputs[:sources] {
 		if input.facts == nil {
 			continue
+		}
+		for _, name := range input.facts.defines {
+			// An #include <MACRO> may have read it.
+			if i, ok := g.byPath[name]; ok && g.inputs[i].absolute && !g.builtIn(name) {
+				return "absolute-include"
+			}
 		}
 		for _, in := range input.facts.includes {
 			// The text names one file, in whichever checkout it stands.

@@ -19,7 +19,7 @@ func (s *search) through(list []*directory, name string, how lookFor) error {
 		case f.state == foundInput && ends:
 			return nil
 		case f.state == foundFile && how&lookExists != 0:
-			s.g.add(f.path, false)
+			s.g.add(f.path)
 			if ends {
 				return nil
 			}
@@ -39,7 +39,7 @@ func (s *search) follow(from *directory, name string, angle bool, how lookFor) e
 			return err
 		}
 		if f.state == foundFile && how&lookExists != 0 {
-			s.g.add(f.path, false)
+			s.g.add(f.path)
 		}
 		if how&lookAll == 0 && (f.state == foundInput || f.state == foundFile && how&lookExists != 0) {
 			return nil
@@ -231,7 +231,7 @@ func (s *search) quoted(stderr []byte) error {
 		}
 		if fi, err := s.g.files.Stat(path); err == nil {
 			if isRegular(fi) {
-				s.g.add(path, false)
+				s.g.add(path)
 			}
 			continue
 		}

@@ -247,7 +247,7 @@ func (s *search) lookFile(dir *directory, name string, gch bool) (found, error) 
 	if i, ok := s.ids[fileID{fi.Dev, fi.Ino}]; ok {
 		if other := s.g.inputs[i].path; other != path && filepath.Clean(other) != filepath.Clean(path) {
 			// The compiler names the file by another path; the one that was searched may come to lead elsewhere.
-			s.g.add(path, false)
+			s.g.add(path)
 			if s.once[i] {
 				// Two names of one file are one; a copy in the place of a link need not be.
 				s.once[s.g.byPath[path]] = true
@@ -269,7 +269,7 @@ func (s *search) lookFile(dir *directory, name string, gch bool) (found, error) 
 		}
 		if s.onceDigests[d] {
 			// gcc may have taken it for the file of equal content that it had read already.
-			s.g.add(path, false)
+			s.g.add(path)
 			s.once[s.g.byPath[path]] = true
 		}
 	}

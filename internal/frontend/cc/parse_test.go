@@ -290,7 +290,7 @@ func TestCompilation(t *testing.T) {
 		{"gcc -c x.c -Wa,--gdwarf-5", compile.Compilation{Kind: "gcc", Language: "c", Source: "x.c",
 			BindAll: "assembler debug info", Detail: &detail{sourceArg: "x.c"}}},
 		{"clang -c x.c -Xclang -target-feature -Xclang +avx -Rpass=. -fmacro-prefix-map=/a=ignore",
-			compile.Compilation{Kind: "clang", Language: "c", Source: "x.c", Detail: &detail{clang: true, sourceArg: "x.c"}}},
+			compile.Compilation{Kind: "clang", Language: "c", Source: "x.c", Detail: &detail{clang: true, sourceArg: "x.c", maps: []prefixMap{{mapsMacro, "/a"}}}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.line, func(t *testing.T) {
@@ -305,7 +305,7 @@ func TestCompilation(t *testing.T) {
 			if want.Inputs == nil {
 				want.Inputs = []string{want.Source}
 			}
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(detail{})); diff != "" {
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(detail{}, prefixMap{})); diff != "" {
 				t.Errorf("Parse(%s) (-want +got):\n%s", tt.line, diff)
 			}
 			if words := strings.Fields(tt.line)[1:]; !slices.Equal(c.Args, words) {

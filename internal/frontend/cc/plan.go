@@ -16,7 +16,7 @@ const (
 	scratchAssembler = ".as" // what gcc's assembler read
 )
 
-// Plan implements frontend.Frontend: the original arguments, and hidden options that make the compiler (and gcc's
+// Plan implements frontend.Frontend: the original arguments, with those of Map in front, and hidden options that make the compiler (and gcc's
 // assembler) say what they read. Where the user's own options say it already, or would not agree with ours, there are none.
 func (f *Frontend) Plan(c *compile.Compilation, tc *compile.Toolchain, scratch string) frontend.Plan {
 	var hidden, files []string
@@ -32,7 +32,8 @@ func (f *Frontend) Plan(c *compile.Compilation, tc *compile.Toolchain, scratch s
 	if at < 0 {
 		at = len(c.Invocation.Args)
 	}
-	return frontend.Plan{Args: slices.Insert(slices.Clone(c.Invocation.Args), at, hidden...), Scratch: scratch, Hidden: files}
+	args := slices.Concat(c.Detail.(*detail).mapArgs, slices.Insert(slices.Clone(c.Invocation.Args), at, hidden...))
+	return frontend.Plan{Args: args, Scratch: scratch, Hidden: files}
 }
 
 // hidesDeps reports whether a hidden -MD tells what the compiler read: there is no dependency output of the user's, nor

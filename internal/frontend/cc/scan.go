@@ -23,7 +23,12 @@ type facts struct {
 	asm         bool   // an asm keyword
 	asmFiles    bool   // text that could make an assembler read a file
 	fileNames   bool   // __FILE__ or another way to the spelling of a path
+	callerFile  bool   // __builtin_FILE; fileNames is set, too
+	location    bool   // source_location; fileNames is set, too
 	paste       bool   // the ## operator
+
+	lines        []string // absolute paths that #line gives
+	lineComputed bool     // a #line whose name is a macro or holds escapes
 
 	time timeWords
 }
@@ -69,8 +74,21 @@ func (f *facts) merge(other *facts) {
 	f.asm = f.asm || other.asm
 	f.asmFiles = f.asmFiles || other.asmFiles
 	f.fileNames = f.fileNames || other.fileNames
+	f.callerFile = f.callerFile || other.callerFile
+	f.location = f.location || other.location
 	f.paste = f.paste || other.paste
+	for _, name := range other.lines {
+		f.addLine(name)
+	}
+	f.lineComputed = f.lineComputed || other.lineComputed
 	f.time.merge(other.time)
+}
+
+// addLine adds a name that #line gives, once: generated sources name theirs a thousand times.
+func (f *facts) addLine(name string) {
+	if !slices.Contains(f.lines, name) {
+		f.lines = append(f.lines, name)
+	}
 }
 
 // scan reads a source file's text. Where the text reads differently in different dialects of C and C++ (trigraphs, raw

@@ -10,7 +10,19 @@ import (
 // as ordinary tokens.
 func (l *lexer) directive() {
 	l.skipBlanks()
-	switch name := l.word(); string(name) {
+	name := l.word()
+	if len(name) > 0 && class[name[0]] == digit {
+		l.lineName() // # 33 "name"
+		return
+	}
+	switch string(name) {
+	case "line":
+		l.skipBlanks()
+		if line := l.word(); len(line) > 0 && class[line[0]] != digit {
+			l.facts.lineComputed = true
+			return
+		}
+		l.lineName()
 	case "include", "__include_macros":
 		l.operand(kindInclude)
 	case "include_next":
@@ -30,6 +42,22 @@ func (l *lexer) directive() {
 			line = line[:end]
 		}
 		l.pragma(string(line))
+	}
+}
+
+// lineName reads the name of a #line directive, whose number was read.
+func (l *lexer) lineName() {
+	l.skipBlanks()
+	if l.i >= len(l.b) || l.b[l.i] == '\n' || bytes.HasPrefix(l.b[l.i:], []byte("//")) {
+		return
+	}
+	name, ok := fileOperand(l.b[l.i:])
+	switch {
+	case bytes.HasPrefix(l.b[l.i:], []byte(`""`)):
+	case !ok || l.b[l.i] != '"' || strings.ContainsAny(name, "\\\n"):
+		l.facts.lineComputed = true
+	case strings.HasPrefix(name, "/"):
+		l.facts.addLine(name)
 	}
 }
 

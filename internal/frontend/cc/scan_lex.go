@@ -341,8 +341,12 @@ func (l *lexer) name(start, end int, lineStart bool) {
 		l.hasInclude(start, kindHasNext)
 	case "__has_embed":
 		l.hasInclude(start, kindHasEmbed)
-	case "__FILE__", "__BASE_FILE__", "__builtin_FILE", "source_location", "__builtin_source_location":
+	case "__FILE__", "__BASE_FILE__":
 		f.fileNames = true
+	case "__builtin_FILE":
+		f.fileNames, f.callerFile = true, true
+	case "source_location", "__builtin_source_location":
+		f.fileNames, f.location = true, true
 	case "asm", "__asm", "__asm__":
 		f.asm = true
 		if l.asmDepth == 0 {

@@ -19,6 +19,7 @@ var _ frontend.Frontend = (*Frontend)(nil)
 // chain is the Detail of a toolchain.
 type chain struct {
 	clang      bool
+	apple      bool     // clang with versions of Apple's
 	major      int      // of the version
 	searchDirs []string // built-in directories of <name>, in order, as the compiler prints them
 }

@@ -66,7 +66,7 @@ func (p *probe) run() error {
 	for _, dir := range v.missingDirs {
 		p.missing(absolute(p.c.Dir, dir))
 	}
-	p.chain.major, p.chain.searchDirs = v.major, v.searchDirs
+	p.chain.major, p.chain.apple, p.chain.searchDirs = v.major, v.apple, v.searchDirs
 	p.fact("search directories: " + strings.Join(v.searchDirs, ":"))
 	p.fact("target options: " + strings.Join(v.targetOptions, " "))
 	switch v.kind {

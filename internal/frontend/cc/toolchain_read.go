@@ -12,6 +12,7 @@ import (
 // verbose is what -v -E says.
 type verbose struct {
 	kind          string // "gcc", "clang", "" for another compiler
+	apple         bool
 	major         int
 	cc1           string   // the compiler proper
 	targetOptions []string // what the driver made of -march=native and the like
@@ -40,8 +41,8 @@ func readVerbose(text []byte) verbose {
 			inList = strings.HasPrefix(line, "#include <") // "..." comes first
 			continue
 		}
-		if _, after, ok := strings.Cut(line, "clang version "); ok && v.kind == "" && !strings.HasPrefix(line, " ") {
-			v.kind, v.major = "clang", readMajor(after)
+		if before, after, ok := strings.Cut(line, "clang version "); ok && v.kind == "" && !strings.HasPrefix(line, " ") {
+			v.kind, v.apple, v.major = "clang", before == "Apple ", readMajor(after)
 			continue
 		}
 		if after, ok := strings.CutPrefix(line, "gcc version "); ok && v.kind == "" {
