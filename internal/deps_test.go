@@ -28,7 +28,7 @@ var layers = []struct {
 	{3, []string{
 		"internal/frontend/cc", "internal/key", "internal/github",
 		"internal/cache/cachetest", "internal/cache/disk", "internal/cache/tiers", "internal/cache/bucket",
-		"internal/cache/bucket/objects/objectstest", "internal/cache/bucket/objects/dir", "internal/cache/bucket/objects/s3",
+		"internal/cache/bucket/objects/objectstest", "internal/cache/bucket/objects/dir", "internal/cache/bucket/objects/s3", "internal/cache/bucket/objects/s3/s3test",
 	}},
 	{4, []string{"internal/engine"}},
 	{5, []string{"internal/daemon", "internal/oracle", "internal/fakecc"}},

@@ -89,7 +89,8 @@ type farTier struct {
 // openFarTier opens one. The tier is nil where there is an error.
 func openFarTier(name string, b config.Bucket, o Options, near *disk.Store, log *slog.Logger) (*farTier, error) {
 	getenv := o.Secrets.Over(o.Getenv)
-	scopes := FindScopes(o.Getenv, o.Place.Class)
+	reach := FindReach(b, o.Getenv, o.Place.Class)
+	scopes := reach.Scopes
 	for _, note := range scopes.Notes {
 		log.Info("scope", "note", note)
 	}
@@ -100,28 +101,11 @@ func openFarTier(name string, b config.Bucket, o Options, near *disk.Store, log 
 	}
 	t.at, t.place = place, place.Objects.String()
 	t.counter = &objects.Counter{Store: place.Objects}
-	t.readOnly, _ = protocol.Bool(o.Getenv("COMPILE_CACHE_READONLY"))
-	repository := scopes.Repository
-	if b.Repository != "" {
-		repository = b.Repository
-	}
-	if repository == "" || len(scopes.Read) == 0 {
+	if len(reach.Read) == 0 {
 		return t, fmt.Errorf("%s: no scope can be read: %s", t.place, strings.Join(scopes.Notes, "; "))
 	}
-	t.write = scopes.Own != "" && !scopes.ForkPR && !t.readOnly
-	root := pack.Root(repository)
-	var read []bucket.Scope
-	for _, name := range scopes.Read {
-		read = append(read, bucket.Scope{Root: root, Name: encodeScope(name)})
-	}
-	own := read[0]
-	if scopes.Own == "" || scopes.Own != scopes.Read[0] {
-		t.write = false
-	}
-	others := read[1:]
-	for _, more := range b.Read {
-		others = append(others, bucket.Scope{Root: pack.Root(more.Repository), Name: "trusted/" + pack.Segment(more.Branch)})
-	}
+	t.readOnly, t.write = reach.ReadOnly, reach.Write
+	own, others := reach.Read[0], reach.Read[1:]
 	made := scopes.Provenance
 	id := strconv.FormatInt(o.Now().UnixNano(), 36) + strconv.Itoa(os.Getpid())
 	t.tier, err = bucket.Open(bucket.Options{
@@ -131,7 +115,7 @@ func openFarTier(name string, b config.Bucket, o Options, near *disk.Store, log 
 			Version: o.Version, Repository: made.Repository, Ref: made.Ref, Commit: made.Commit, Run: made.Run, Attempt: made.Attempt,
 			Job: made.Job, Actor: made.Actor, Event: made.Event, Workflow: made.Workflow, Runner: made.Runner,
 		},
-		Write: t.write, Trusted: scopes.Class == protocol.ClassTrusted,
+		Write: t.write, Tends: scopes.Class != protocol.ClassPR,
 		Outbox: filepath.Join(o.Place.Dir, "store", "v1", "outbox", digest.KeyOf([]byte(strings.Join([]string{t.place, own.Root, own.Name}, "\n"))).Short()),
 		Near:   near, MaxPrefetch: o.Config.MaxSize.Value.Limit(fileSystemSize(o.Place.Dir)) / 2,
 		Now: o.Now, Log: log.With("tier", name), Problem: t.problems.note,
@@ -147,20 +131,6 @@ func orElse(text, otherwise string) string {
 		return otherwise
 	}
 	return text
-}
-
-// FindScopes returns the scopes of the job whose environment getenv reads.
-func FindScopes(getenv func(string) string, class string) github.Scopes {
-	return github.FindScopes(getenv, github.ReadEvent, class)
-}
-
-// encodeScope makes path segments of a scope's class and name.
-func encodeScope(scope string) string {
-	class, name, ok := strings.Cut(scope, "/")
-	if !ok {
-		return pack.Segment(scope)
-	}
-	return class + "/" + pack.Segment(name)
 }
 
 // problems are the causes for which a tier failed.

@@ -18,6 +18,7 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/engine"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/cc"
+	"github.com/compile-cache/compile-cache-action/internal/github"
 	"github.com/compile-cache/compile-cache-action/internal/key"
 	"github.com/compile-cache/compile-cache-action/internal/protocol"
 	"github.com/compile-cache/compile-cache-action/internal/report"
@@ -42,8 +43,11 @@ func build(o Options, log *slog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("create directory for hidden files: %w", err)
 	}
 	fileSystem := fileSystemSize(o.Place.Dir)
+	// What a job reads from a bucket lands on the disk, so the disk's class must not be more trusted than the scope: the event's file
+	// or a protected tag may make less of a job than its place says.
+	class := github.FindScopes(o.Getenv, github.ReadEvent, o.Place.Class).Class
 	store, err := disk.Open(disk.Options{
-		Dir: o.Place.Dir, Class: o.Place.Class, MaxBytes: o.Config.MaxSize.Value.Limit(fileSystem), Now: o.Now, Logger: log,
+		Dir: o.Place.Dir, Class: class, MaxBytes: o.Config.MaxSize.Value.Limit(fileSystem), Now: o.Now, Logger: log,
 	})
 	if err != nil {
 		return nil, err

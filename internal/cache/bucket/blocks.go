@@ -35,7 +35,7 @@ type blocks struct {
 	mu     sync.Mutex
 	order  *list.List // of *block, most recently used first
 	found  map[blockID]*list.Element
-	flying map[blockID]*flight
+	flying map[blockID]*blockFlight
 	taken  map[*packFile]int // blocks of the last request
 }
 
@@ -49,25 +49,39 @@ type block struct {
 	bytes []byte
 }
 
-// flight is a request under way.
-type flight struct {
-	done chan struct{}
-	err  error
+// blockFlight is a request under way. Who waits takes its block from here: among those that are kept it may not stay for long.
+type blockFlight struct {
+	done   chan struct{}
+	first  int64
+	blocks [][]byte
+	err    error
 }
 
 func newBlocks(ctx context.Context, store objects.Store) *blocks {
 	return &blocks{
-		ctx: ctx, objects: store, order: list.New(), found: map[blockID]*list.Element{}, flying: map[blockID]*flight{}, taken: map[*packFile]int{},
+		ctx: ctx, objects: store, order: list.New(), found: map[blockID]*list.Element{}, flying: map[blockID]*blockFlight{}, taken: map[*packFile]int{},
 	}
 }
 
 // open returns the bytes of a record, its header included.
 func (b *blocks) open(ctx context.Context, in *packFile, rec pack.Record) (io.ReadCloser, error) {
 	ref, local, held := in.state()
-	if local != "" {
-		if r, err := openLocal(local, rec); err == nil || !held {
-			return r, err
+	for local != "" {
+		r, err := openLocal(local, rec)
+		if err == nil {
+			return r, nil
 		}
+		before := local
+		if ref, local, held = in.state(); local != before {
+			continue // it was sealed or uploaded meanwhile
+		}
+		if held {
+			break
+		}
+		if errors.Is(err, os.ErrNotExist) {
+			err = objects.ErrNotFound
+		}
+		return nil, err
 	}
 	if rec.Offset < 0 || rec.Length < 0 || rec.Offset > ref.Size-rec.Length {
 		return nil, fmt.Errorf("record at %d of %d bytes lies outside of its pack", rec.Offset, rec.Length)
@@ -107,36 +121,35 @@ func openLocal(path string, rec pack.Record) (io.ReadCloser, error) {
 
 // get returns a block. One request serves all who wait for it, and goes on when one of them leaves.
 func (b *blocks) get(ctx context.Context, id blockID, size int64) ([]byte, error) {
-	for {
-		b.mu.Lock()
-		if e, ok := b.found[id]; ok {
-			b.order.MoveToFront(e)
-			b.mu.Unlock()
-			return e.Value.(*block).bytes, nil
-		}
-		f := b.flying[id]
-		if f == nil {
-			f = b.takeOffLocked(id, size)
-		}
+	b.mu.Lock()
+	if e, ok := b.found[id]; ok {
+		b.order.MoveToFront(e)
 		b.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-f.done:
-			if f.err != nil {
-				return nil, f.err
-			}
-		}
+		return e.Value.(*block).bytes, nil
 	}
+	f := b.flying[id]
+	if f == nil {
+		f = b.takeOffLocked(id, size)
+	}
+	b.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-f.done:
+	}
+	if f.err != nil {
+		return nil, f.err
+	}
+	return f.blocks[id.n-f.first], nil
 }
 
 // takeOffLocked requests a block and, where the pack is being read on, those behind it.
-func (b *blocks) takeOffLocked(id blockID, size int64) *flight {
+func (b *blocks) takeOffLocked(id blockID, size int64) *blockFlight {
 	count := 1
 	if last := b.taken[id.in]; last > 0 {
 		count = min(2*last, readAhead)
 	}
-	f := &flight{done: make(chan struct{})}
+	f := &blockFlight{done: make(chan struct{}), first: id.n}
 	ids := []blockID{id}
 	b.flying[id] = f
 	for n := id.n + 1; len(ids) < count && n*blockSize < size; n++ {
@@ -149,14 +162,14 @@ func (b *blocks) takeOffLocked(id blockID, size int64) *flight {
 	}
 	b.taken[id.in] = len(ids)
 	go func() {
-		data, err := b.fetch(id, int64(len(ids)), size)
+		got, err := b.fetch(id, int64(len(ids)), size)
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		f.err = err
+		f.blocks, f.err = got, err
 		for i, id := range ids {
 			delete(b.flying, id)
 			if err == nil {
-				b.keepLocked(id, data[min(i*blockSize, len(data)):min((i+1)*blockSize, len(data))])
+				b.keepLocked(id, got[i])
 			}
 		}
 		close(f.done)
@@ -164,7 +177,8 @@ func (b *blocks) takeOffLocked(id blockID, size int64) *flight {
 	return f
 }
 
-func (b *blocks) fetch(id blockID, count, size int64) ([]byte, error) {
+// fetch reads blocks, each into memory of its own, so that none keeps that of another.
+func (b *blocks) fetch(id blockID, count, size int64) ([][]byte, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, blockTime)
 	defer cancel()
 	from := id.n * blockSize
@@ -174,14 +188,19 @@ func (b *blocks) fetch(id blockID, count, size int64) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	data := make([]byte, length)
-	if n, err := io.ReadFull(r, data); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			err = errCut
+	var all [][]byte
+	for got := int64(0); got < length; {
+		data := make([]byte, min(blockSize, length-got))
+		n, err := io.ReadFull(r, data)
+		if got += int64(n); err != nil {
+			if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+				err = errCut
+			}
+			return nil, fmt.Errorf("read %s at %d: %d of %d bytes came: %w", id.in.object(), from, got, length, err)
 		}
-		return nil, fmt.Errorf("read %s at %d: %d of %d bytes came: %w", id.in.object(), from, n, length, err)
+		all = append(all, data)
 	}
-	return data, nil
+	return all, nil
 }
 
 func (b *blocks) keepLocked(id blockID, data []byte) {

@@ -3,41 +3,46 @@ package bucket
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/pack"
 )
 
 const (
-	// checkpointAfter is how many indexes since the last checkpoint make a new one worthwhile: more than readers take.
+	// checkpointAfter is of how many jobs indexes that are in no checkpoint make a new one worthwhile: as many as readers take.
 	checkpointAfter = otherIndexes
 	// margin is how long an index may take from the time in its name until it can be listed.
 	margin = 15 * time.Minute
 	// retention is after how long a checkpoint leaves a pack out. What is still used by then was gathered anew.
 	retention = 30 * 24 * time.Hour
+	// mergedAtOnce is how many indexes are read at the same time.
+	mergedAtOnce = 6
 	// maxCheckpoint bounds the records of a checkpoint.
 	maxCheckpoint = 500_000
 )
 
-// checkpoint writes the union of all indexes of our scope, if there are many since the last one.
+// checkpoint writes the union of all indexes of our scope, if there are many that none has.
 func (p *publisher) checkpoint(ctx context.Context) error {
 	p.mu.Lock()
-	published := p.indexed > 0
+	published := len(p.entries) > 0
 	p.mu.Unlock()
 	listing, loaded := p.t.start.isLoaded()
-	if !published || !loaded || countIndexes(listing, p.t.o.Own) < checkpointAfter {
+	now := p.t.o.Now()
+	if !published || !loaded || now.Sub(p.tended) < loadAgain || countUncovered(listing, p.t.o.Own) < checkpointAfter {
 		return nil
 	}
+	p.tended = now
 	all, err := p.t.listIndexes(ctx, p.t.o.Own)
-	if err != nil || countIndexes(all, p.t.o.Own) < checkpointAfter {
+	if err != nil || countUncovered(all, p.t.o.Own) < checkpointAfter {
 		return err
 	}
 	began := all[0].time
 	x := pack.Index{Provenance: p.t.o.Made, Checkpoint: true}
 	packs := map[packID]int{}
 	seen := map[pack.ID]bool{}
-	for _, one := range all {
-		tables, err := p.t.openIndexes(ctx, []listedIndex{one})
+	for some := range slices.Chunk(newestOfJobs(all), mergedAtOnce) {
+		tables, err := p.t.openIndexes(ctx, some)
 		if err != nil {
 			return fmt.Errorf("write checkpoint: %w", err)
 		}
@@ -55,10 +60,12 @@ func (p *publisher) checkpoint(ctx context.Context) error {
 	return err
 }
 
-func countIndexes(all []listedIndex, scope Scope) int {
+// countUncovered returns of how many jobs a scope has indexes that no checkpoint has: it has all that were there margin after its time.
+func countUncovered(all []listedIndex, scope Scope) int {
+	all = slices.DeleteFunc(newestOfJobs(all), func(x listedIndex) bool { return x.scope != scope })
 	n := 0
 	for _, x := range all {
-		if x.scope == scope && !x.Checkpoint {
+		if last := all[len(all)-1]; !last.Checkpoint || x.Time.After(last.Time.Add(margin)) {
 			n++
 		}
 	}

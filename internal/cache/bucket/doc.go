@@ -13,15 +13,15 @@
 // # Reading
 //
 // Open starts with the newest profile of this job's name in the own, the base or the default branch's scope, and has what it names fetched in
-// ranges, in the order in which the last run first used it, and landed in the near store while the build begins (prefetch.go). A lookup that
+// ranges, in the order in which the last run first used it, and landed in the near store while the build begins (plan.go, prefetch.go). A lookup that
 // comes before its record landed waits for it if it is under way, and fetches it itself otherwise, in blocks (blocks.go), because
 // a compile's blobs, result and input set lie side by side.
 //
 // # Writing
 //
 // What is put is compressed into a pack on disk, in the outbox, and uploaded by a goroutine of its own: pack, then an index that
-// names all that this process published, then, when a run ends, a profile (publish.go). A pack that a killed process left in the outbox
-// is published by the next one of the same place and scope (outbox.go). A trusted job also writes checkpoints, each the union of the
+// names all that this process published, then, when a run ends, a profile (publish.go, upload.go, profile.go). A pack that a killed process left in the outbox
+// is published by the next one of the same place and scope (outbox.go, adopt.go). A job that is no pull request's also writes checkpoints, each the union of the
 // indexes before it, so that a reader needs few (checkpoint.go), and gathers its working set into one pack when it is scattered over many
 // (profile.go).
 //

@@ -22,6 +22,8 @@ const (
 	ownIndexes   = 8
 	// listed is how many names one listing returns at most.
 	listed = 1000
+	// maxListings is how many such listings are made at most to find a checkpoint.
+	maxListings = 10
 	// loadAgain is after how long what others published meanwhile is looked for, when something is missing.
 	loadAgain = 10 * time.Minute
 	// failedAgain is for how long a failed load is not tried again.
@@ -40,6 +42,20 @@ type start struct {
 	at      time.Time     // of the last load, by this machine's clock
 	err     error         // of the last load
 	listing []listedIndex // what the last load found
+	ended   bool          // nothing is loaded any more
+}
+
+// end has nothing loaded any more.
+func (s *start) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+}
+
+// flight is a load under way.
+type flight struct {
+	done chan struct{}
+	err  error
 }
 
 // knownProfile is a profile and the places of its items, which it shares with nobody.
@@ -148,6 +164,10 @@ func (t *Tier) load(ctx context.Context) error {
 	}
 	s := t.start
 	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return errClosed
+	}
 	age := t.o.Now().Sub(s.at)
 	switch {
 	case s.loaded && age < loadAgain:
@@ -201,8 +221,8 @@ type listedIndex struct {
 	time time.Time // of the store, not after the listing began
 }
 
-// readIndexes lists the indexes of the readable scopes, chooses and reads them. Where one scope fails the others serve; it fails only
-// where all do.
+// readIndexes lists the indexes of the readable scopes, chooses and reads them. What fails is told, and the rest serves; it fails only
+// where there is no rest.
 func (t *Tier) readIndexes(ctx context.Context) ([]listedIndex, []table, error) {
 	scopes := t.readable()
 	names := make([][]listedIndex, len(scopes))
@@ -218,56 +238,73 @@ func (t *Tier) readIndexes(ctx context.Context) ([]listedIndex, []table, error) 
 		})
 	}
 	all.Wait()
-	if !slices.Contains(errs, nil) {
-		return nil, nil, errors.Join(errs...)
+	if found := slices.Concat(tables...); len(found) > 0 || slices.Contains(errs, nil) {
+		for i, err := range errs {
+			t.problem("read indexes of "+scopes[i].Name, err)
+		}
+		return slices.Concat(names...), found, nil
 	}
-	for i, err := range errs {
-		t.problem("read indexes of "+scopes[i].Name, err)
-	}
-	return slices.Concat(names...), slices.Concat(tables...), nil
+	return nil, nil, errors.Join(errs...)
 }
 
 // listIndexes returns the indexes of a scope, newest first, down to the newest checkpoint.
 func (t *Tier) listIndexes(ctx context.Context, scope Scope) ([]listedIndex, error) {
-	l, err := t.o.Objects.List(ctx, pack.IndexPrefix(scope.Root, scope.Name), "", listed)
-	if err != nil {
-		return nil, err
-	}
 	var all []listedIndex
-	for _, o := range l.Objects {
-		id, err := pack.ParseIndexName(o.Name)
+	var began time.Time
+	after := ""
+	for n := range maxListings {
+		l, err := t.o.Objects.List(ctx, pack.IndexPrefix(scope.Root, scope.Name), after, listed)
 		if err != nil {
-			t.o.Log.Info("an object is no index", "object", o.Name, "error", err)
-			continue
+			return nil, err
 		}
-		all = append(all, listedIndex{scope: scope, name: o.Name, IndexID: id, time: l.Time})
-		if id.Checkpoint {
+		if n == 0 {
+			began = l.Time
+		}
+		for _, o := range l.Objects {
+			after = o.Name
+			id, err := pack.ParseIndexName(o.Name)
+			if err != nil {
+				t.o.Log.Info("an object is no index", "object", o.Name, "error", err)
+				continue
+			}
+			all = append(all, listedIndex{scope: scope, name: o.Name, IndexID: id, time: began})
+			if id.Checkpoint {
+				return all, nil
+			}
+		}
+		if !l.More {
 			break
 		}
 	}
 	return all, nil
 }
 
-// chooseIndexes returns those to be read: the checkpoint, some of the own profile's name, and some others; of each job
-// only the newest, which holds all before it. The order stays.
+// newestOfJobs returns checkpoints, and of each job only the newest index, which holds all before it. The order stays.
+func newestOfJobs(all []listedIndex) []listedIndex {
+	var newest []listedIndex
+	jobs := map[string]bool{}
+	for _, x := range all {
+		if job := x.Run + "-" + x.Job; x.Checkpoint || !jobs[job] {
+			jobs[job] = jobs[job] || !x.Checkpoint
+			newest = append(newest, x)
+		}
+	}
+	return newest
+}
+
+// chooseIndexes returns those to be read: the checkpoint, some of the own profile's name, and some others. The order stays.
 func chooseIndexes(all []listedIndex, own string) []listedIndex {
 	var chosen []listedIndex
-	jobs := map[string]bool{}
 	owns, others := 0, 0
-	for _, x := range all {
+	for _, x := range newestOfJobs(all) {
 		switch {
 		case x.Checkpoint:
-		case jobs[x.Run+"-"+x.Job]:
-			continue
 		case x.Hash == own && owns < ownIndexes:
 			owns++
 		case x.Hash != own && others < otherIndexes:
 			others++
 		default:
 			continue
-		}
-		if !x.Checkpoint {
-			jobs[x.Run+"-"+x.Job] = true
 		}
 		chosen = append(chosen, x)
 	}

@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/pack"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
@@ -20,14 +22,20 @@ import (
 //	<outbox>/<id>/<n>.open           a pack that grows; torn where its process was killed
 //	<outbox>/<id>/<sha256>.pack      a sealed pack that no uploaded index names yet
 //
-// What lies in a directory that nobody holds belongs to the next process.
+// What lies in a directory that nobody holds belongs to the next process. Beside an outbox lie those of other places and scopes, of which some
+// never have a process again: a pull request that is closed. What was left there is removed after a while.
 
 const (
 	// sealAt is the size at which a pack is sealed.
 	sealAt = 64 << 20
 	// maxOutbox bounds what waits for upload, in bytes.
 	maxOutbox = 1 << 30
+	// keptFor is how long what was left over waits for a process.
+	keptFor = 7 * 24 * time.Hour
 )
+
+// errDamaged says that a file holds nothing that anybody could publish.
+var errDamaged = errors.New("it is damaged")
 
 // errFull says that too much waits for upload already.
 var errFull = errors.New("the outbox is full")
@@ -48,25 +56,17 @@ func openOutbox(dir, id string) (*outbox, error) {
 		// Before it is locked another process may take the directory for one that was left, and remove it.
 		lock, err := takeLock(filepath.Join(own, "lock"))
 		if err == nil {
-			if _, err = os.Lstat(filepath.Join(own, "lock")); err == nil {
-				return &outbox{dir: own, lock: lock}, nil
-			}
-			lock.Close()
+			return &outbox{dir: own, lock: lock}, nil
 		}
 		if try == 10 {
 			return nil, fmt.Errorf("open outbox: %w", err)
 		}
+		time.Sleep(time.Duration(try) * time.Millisecond)
 	}
 }
 
 // close leaves nothing behind where nothing waits.
-func (o *outbox) close() {
-	if left, err := filepath.Glob(filepath.Join(o.dir, "*.*")); err == nil && len(left) == 0 {
-		_ = os.Remove(filepath.Join(o.dir, "lock"))
-		_ = os.Remove(o.dir)
-	}
-	o.lock.Close()
-}
+func (o *outbox) close() { removeBox(o.dir, o.lock) }
 
 // packing is a pack that grows.
 type packing struct {
@@ -102,11 +102,11 @@ func (o *outbox) seal(p *packing) (*packFile, error) {
 		return nil, fmt.Errorf("seal pack: %w", err)
 	}
 	path := filepath.Join(o.dir, sum.String()+".pack")
+	p.in.mu.Lock() // who reads it finds it under the one name or the other
+	defer p.in.mu.Unlock()
 	if err := os.Rename(p.file.Name(), path); err != nil {
 		return nil, fmt.Errorf("seal pack: %w", err)
 	}
-	p.in.mu.Lock()
-	defer p.in.mu.Unlock()
 	p.in.ref = pack.Ref{Scope: p.in.scope.Name, Sum: sum, Size: size}
 	p.in.local = path
 	return p.in, nil
@@ -129,8 +129,9 @@ type leftover struct {
 	records []pack.Record
 }
 
-// takeOver moves the packs of processes that are gone here, seals torn ones, and returns them. What is damaged is removed.
-func (o *outbox) takeOver(scope Scope, damaged func(path string, err error)) []leftover {
+// takeOver moves the packs of processes that are gone here, seals torn ones, and returns them. left is told of what is not among them: what is
+// damaged is removed, anything else stays for the next process.
+func (o *outbox) takeOver(ctx context.Context, scope Scope, left func(path string, err error)) []leftover {
 	var all []leftover
 	siblings, err := os.ReadDir(filepath.Dir(o.dir))
 	if err != nil {
@@ -148,23 +149,53 @@ func (o *outbox) takeOver(scope Scope, damaged func(path string, err error)) []l
 		files, _ := os.ReadDir(dir)
 		for _, f := range files {
 			path := filepath.Join(dir, f.Name())
-			if f.Name() == "lock" {
+			if f.Name() == "lock" || ctx.Err() != nil {
 				continue
 			}
 			l, err := o.adopt(path, scope)
 			if err != nil {
-				damaged(path, err)
+				left(path, err)
+			}
+			if errors.Is(err, errDamaged) || errors.Is(err, pack.ErrCorrupt) {
 				_ = os.Remove(path)
 			}
 			if l != nil {
 				all = append(all, *l)
 			}
 		}
-		_ = os.Remove(filepath.Join(dir, "lock"))
-		_ = os.Remove(dir)
-		lock.Close()
+		removeBox(dir, lock)
 	}
 	return all
+}
+
+// removeBox removes a directory that is locked, unless something is left in it.
+func removeBox(dir string, lock io.Closer) {
+	if files, err := os.ReadDir(dir); err == nil && len(files) <= 1 {
+		_ = os.Remove(filepath.Join(dir, "lock"))
+		_ = os.Remove(dir)
+	}
+	lock.Close()
+}
+
+// sweepOutboxes removes from the outboxes beside own what was left there long ago.
+func sweepOutboxes(own string, now time.Time) {
+	boxes, _ := filepath.Glob(filepath.Join(filepath.Dir(own), "*", "*"))
+	for _, dir := range boxes {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || filepath.Dir(dir) == own || now.Sub(info.ModTime()) < keptFor {
+			continue
+		}
+		lock, err := takeLock(filepath.Join(dir, "lock"))
+		if err != nil {
+			continue
+		}
+		packs, _ := filepath.Glob(filepath.Join(dir, "*.*"))
+		for _, path := range packs {
+			_ = os.Remove(path)
+		}
+		removeBox(dir, lock)
+		_ = os.Remove(filepath.Dir(dir)) // where it was the last
+	}
 }
 
 // adopt takes one file of a process that is gone over; nil where there is nothing in it.
@@ -204,7 +235,7 @@ func (o *outbox) adopt(path string, scope Scope) (*leftover, error) {
 		}
 		sum := digest.KeyFromSum([sha256.Size]byte(h.Sum(nil)))
 		if sum.String()+".pack" != base {
-			return nil, errors.New("its bytes are not those of its name")
+			return nil, fmt.Errorf("%w: its bytes are not those of its name", errDamaged)
 		}
 		records, err := pack.ReadTable(f, size)
 		if err != nil {
@@ -217,5 +248,5 @@ func (o *outbox) adopt(path string, scope Scope) (*leftover, error) {
 		ref := pack.Ref{Scope: scope.Name, Sum: sum, Size: size}
 		return &leftover{&packFile{scope: scope, ref: ref, local: to}, records}, nil
 	}
-	return nil, errors.New("no file of ours")
+	return nil, fmt.Errorf("%w: no file of ours", errDamaged)
 }

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
-	"github.com/compile-cache/compile-cache-action/internal/cache"
 	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/objects"
 	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/pack"
 	"github.com/compile-cache/compile-cache-action/internal/compile"
@@ -28,6 +26,8 @@ const (
 	slowest  = 500 << 10
 	// spansAtOnce is how many ranges are read at the same time.
 	spansAtOnce = 4
+	// planPatience is how long a lookup waits for the plan: where much is near already, to find out what is not takes longer.
+	planPatience = time.Second
 )
 
 // prefetch lands what the profile names in the near store.
@@ -38,22 +38,14 @@ type prefetch struct {
 	planned chan struct{} // closed when states is whole
 
 	mu     sync.Mutex
-	states map[nameOf]*landing // what is to be landed; guarded by mu, as held
-	held   map[digest.Key]*compile.Result
+	states map[nameOf]*landing            // what is to be landed; guarded by mu, as held
+	held   map[digest.Key]*compile.Result // came, but not all of its blobs
 }
 
 // landing is a record on its way to the near store.
 type landing struct {
 	began bool // the range it lies in is being read; guarded by prefetch.mu
 	done  chan struct{}
-}
-
-// span is a range of a pack and what of it is wanted, by offset.
-type span struct {
-	in       *packFile
-	from, to int64
-	first    int // place in the profile of the first of them
-	records  []pack.Record
 }
 
 func newPrefetch(t *Tier) *prefetch {
@@ -72,8 +64,12 @@ func (t *Tier) landed(ctx context.Context, n nameOf) bool {
 	default:
 		return false
 	}
+	patience := time.NewTimer(planPatience)
+	defer patience.Stop()
 	select {
 	case <-p.planned:
+	case <-patience.C:
+		return false
 	case <-ctx.Done():
 		return false
 	}
@@ -125,90 +121,6 @@ func (p *prefetch) run(ctx context.Context) {
 	p.giveUp()
 }
 
-// plan returns the ranges to read, in the order of their first use.
-func (p *prefetch) plan(ctx context.Context) []span {
-	type wanted struct {
-		rec   pack.Record
-		place int
-	}
-	perPack := map[*packFile][]wanted{}
-	var order []*packFile
-	var sum int64
-	for i, at := range p.t.start.profile.places {
-		if ctx.Err() != nil {
-			return nil
-		}
-		if at.in == nil || p.isNear(ctx, at.rec) {
-			continue
-		}
-		if sum += at.rec.Length; sum > p.t.o.MaxPrefetch {
-			break
-		}
-		if perPack[at.in] == nil {
-			order = append(order, at.in)
-		}
-		perPack[at.in] = append(perPack[at.in], wanted{at.rec, i})
-		p.expect(nameOf{at.rec.Kind, at.rec.Name})
-	}
-	var spans []span
-	for _, in := range order {
-		all := perPack[in]
-		slices.SortFunc(all, func(a, b wanted) int { return int(min(1, max(-1, a.rec.Offset-b.rec.Offset))) })
-		var s *span
-		for _, w := range all {
-			end := w.rec.Offset + w.rec.Length
-			switch {
-			case s != nil && w.rec.Offset < s.to:
-				// Two records cannot share bytes: whoever wrote this is not to be trusted with it.
-				p.done(nameOf{w.rec.Kind, w.rec.Name})
-				continue
-			case s == nil || w.rec.Offset-s.to > gapLimit || end-s.from > spanLimit:
-				spans = append(spans, span{in: in, from: w.rec.Offset, first: w.place})
-				s = &spans[len(spans)-1]
-			}
-			s.to = end
-			s.first = min(s.first, w.place)
-			s.records = append(s.records, w.rec)
-		}
-	}
-	slices.SortStableFunc(spans, func(a, b span) int { return a.first - b.first })
-	return spans
-}
-
-func (p *prefetch) expect(n nameOf) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.states[n] = &landing{done: make(chan struct{})}
-}
-
-// isNear reports whether the near store has a record.
-func (p *prefetch) isNear(ctx context.Context, rec pack.Record) bool {
-	near := p.t.o.Near
-	switch rec.Kind {
-	case pack.Blob:
-		d := digest.FromSum(rec.Name.Sum(), rec.Size)
-		if m, ok := near.(cache.Missing); ok {
-			return !m.Missing(d)
-		}
-		r, err := near.Open(ctx, d)
-		if err != nil {
-			return false
-		}
-		r.Close()
-		return true
-	case pack.Result:
-		_, err := near.Result(ctx, rec.Name)
-		return err == nil
-	case pack.InputSet:
-		sets, err := near.InputSets(ctx, rec.Name)
-		return err == nil && slices.ContainsFunc(sets, func(set *compile.InputSet) bool {
-			b, err := compile.AppendInputSet(nil, set)
-			return err == nil && digest.KeyOf(b) == rec.Sum
-		})
-	}
-	return true // of other kinds nothing is fetched ahead
-}
-
 func (p *prefetch) begin(s span) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -222,13 +134,7 @@ func (p *prefetch) begin(s span) {
 // ended lets those go who wait for what a range did not bring.
 func (p *prefetch) ended(s span) {
 	for _, rec := range s.records {
-		n := nameOf{rec.Kind, rec.Name}
-		p.mu.Lock()
-		_, held := p.held[rec.Name]
-		p.mu.Unlock()
-		if rec.Kind != pack.Result || !held {
-			p.done(n)
-		}
+		p.done(nameOf{rec.Kind, rec.Name})
 	}
 }
 
@@ -278,9 +184,7 @@ func (p *prefetch) fetch(ctx context.Context, s span) error {
 			return err
 		}
 		at = rec.Offset + rec.Length
-		if rec.Kind != pack.Result {
-			p.done(nameOf{rec.Kind, rec.Name})
-		}
+		p.done(nameOf{rec.Kind, rec.Name})
 	}
 	return nil
 }
@@ -358,7 +262,7 @@ func (p *prefetch) wrong(at location, raw *section, err error) error {
 	if raw.err != nil {
 		return raw.err
 	}
-	_ = p.t.wrong(at, err)
+	p.t.problem("wrong bytes in the bucket", p.t.wrong(at, err))
 	return nil
 }
 
@@ -367,14 +271,14 @@ func (p *prefetch) landRecord(ctx context.Context, at location, b []byte) error 
 	case pack.InputSet:
 		set, err := compile.ParseInputSet(b)
 		if err != nil {
-			_ = p.t.wrong(at, err)
+			p.t.problem("wrong bytes in the bucket", p.t.wrong(at, err))
 			return nil
 		}
 		return p.t.land.AddInputSet(ctx, at.rec.Name, set)
 	case pack.Result:
 		r, err := compile.ParseResult(b)
 		if err != nil {
-			_ = p.t.wrong(at, err)
+			p.t.problem("wrong bytes in the bucket", p.t.wrong(at, err))
 			return nil
 		}
 		p.mu.Lock()
@@ -422,16 +326,18 @@ func (p *prefetch) settle(ctx context.Context, key digest.Key, r *compile.Result
 	} else {
 		p.t.counts.Prefetched.Add(1)
 	}
-	p.done(nameOf{pack.Result, key})
 }
 
-// giveUp lets go whoever waits for a result whose blobs did not come.
+// came returns a result that came and waits for its blobs; nil where there is none. Who looks for it need not wait for them, too.
+func (p *prefetch) came(key digest.Key) *compile.Result {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held[key]
+}
+
+// giveUp forgets the results whose blobs did not come.
 func (p *prefetch) giveUp() {
 	p.mu.Lock()
-	held := p.held
-	p.held = map[digest.Key]*compile.Result{}
-	p.mu.Unlock()
-	for key := range held {
-		p.done(nameOf{pack.Result, key})
-	}
+	defer p.mu.Unlock()
+	clear(p.held)
 }

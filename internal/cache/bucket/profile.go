@@ -3,13 +3,13 @@ package bucket
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
-	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/objects"
+	"github.com/compile-cache/compile-cache-action/internal/cache"
 	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/pack"
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
@@ -21,35 +21,27 @@ const (
 	// scattered is over how many packs a working set may lie before it is gathered into one, and gatherEvery how often that is done.
 	scattered   = 8
 	gatherEvery = 24 * time.Hour
-	// maxGather bounds a gathered pack, in bytes of payloads.
-	maxGather = 2 << 30
+	// maxGather bounds what is gathered at a time, in bytes of payloads: all of it waits in the outbox.
+	maxGather = maxOutbox / 2
+	// maxItems bounds a profile: of so many items it has some 13 MB.
+	maxItems = 150_000
 )
 
 // profileState is what a process will write into its profile.
 type profileState struct {
-	used    []usedItem
+	used    []location       // in the order of their first use
 	known   map[pack.ID]bool // items of the profile that was read, or written last
 	items   map[pack.ID]bool // those in used
 	changed bool             // used has something that is not in known
 }
 
-// usedItem is a record that this process used, and how to make its payload from what is near.
-type usedItem struct {
-	at   location
-	size int64
-	open func(ctx context.Context) (io.ReadCloser, error)
-}
-
 // add takes in one use: its blobs, result and input set, as far as they lie in the bucket.
 func (s *profileState) add(ctx context.Context, p *publisher, u use) error {
 	s.begin(p)
-	near := p.t.o.Near
 	for _, o := range u.result.Outputs {
-		s.addItem(p, blobName(o.Blob), nil, func(ctx context.Context) (io.ReadCloser, error) { return near.Open(ctx, o.Blob) })
+		s.addItem(p, blobName(o.Blob), nil)
 	}
-	s.addItem(p, nameOf{pack.Result, u.key}, nil, func(context.Context) (io.ReadCloser, error) {
-		return opened(compile.AppendResult(nil, u.result))
-	})
+	s.addItem(p, nameOf{pack.Result, u.key}, nil)
 	if u.set == nil {
 		return nil
 	}
@@ -58,16 +50,45 @@ func (s *profileState) add(ctx context.Context, p *publisher, u use) error {
 		return err
 	}
 	n, sum := nameOf{pack.InputSet, u.compilation}, digest.KeyOf(b)
-	if !s.addItem(p, n, &sum, func(context.Context) (io.ReadCloser, error) { return opened(b, nil) }) {
+	if !s.addItem(p, n, &sum) {
 		if err := p.t.AddInputSet(ctx, u.compilation, u.set); err != nil {
 			return err
 		}
-		s.addItem(p, n, &sum, func(context.Context) (io.ReadCloser, error) { return opened(b, nil) })
+		s.addItem(p, n, &sum)
 	}
 	return nil
 }
 
-func opened(b []byte, err error) (io.ReadCloser, error) {
+// openNear returns the payload of a record from the near store.
+func (t *Tier) openNear(ctx context.Context, rec pack.Record) (io.ReadCloser, error) {
+	switch rec.Kind {
+	case pack.Blob:
+		return t.o.Near.Open(ctx, digest.FromSum(rec.Name.Sum(), rec.Size))
+	case pack.Result:
+		r, err := t.o.Near.Result(ctx, rec.Name)
+		if err != nil {
+			return nil, err
+		}
+		return ifSame(rec, func() ([]byte, error) { return compile.AppendResult(nil, r) })
+	case pack.InputSet:
+		sets, err := t.o.Near.InputSets(ctx, rec.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, set := range sets {
+			if r, err := ifSame(rec, func() ([]byte, error) { return compile.AppendInputSet(nil, set) }); err == nil {
+				return r, nil
+			}
+		}
+	}
+	return nil, cache.ErrNotFound
+}
+
+func ifSame(rec pack.Record, encode func() ([]byte, error)) (io.ReadCloser, error) {
+	b, err := encode()
+	if err == nil && digest.KeyOf(b) != rec.Sum {
+		err = cache.ErrNotFound
+	}
 	return io.NopCloser(bytes.NewReader(b)), err
 }
 
@@ -97,14 +118,14 @@ func (p *publisher) base() *knownProfile {
 }
 
 // addItem reports whether the bucket has the item, if sum is given: that very one.
-func (s *profileState) addItem(p *publisher, n nameOf, sum *digest.Key, open func(context.Context) (io.ReadCloser, error)) bool {
+func (s *profileState) addItem(p *publisher, n nameOf, sum *digest.Key) bool {
 	for _, at := range p.t.known.find(n) {
 		if at.in.scope.Root != p.t.o.Own.Root || sum != nil && at.rec.Sum != *sum {
 			continue
 		}
 		if id := at.rec.ID(); !s.items[id] {
 			s.items[id] = true
-			s.used = append(s.used, usedItem{at, at.rec.Size, open})
+			s.used = append(s.used, at)
 			s.changed = s.changed || !s.known[id]
 		}
 		return true
@@ -112,10 +133,10 @@ func (s *profileState) addItem(p *publisher, n nameOf, sum *digest.Key, open fun
 	return false
 }
 
-// describe writes what helps later jobs: a profile if runs used what the last one lacks, and in a trusted job a checkpoint.
+// describe writes what helps later jobs: a profile if runs used what the last one lacks, and, where the scope lives long, a checkpoint.
 func (p *publisher) describe(ctx context.Context) error {
 	err := p.putProfile(ctx)
-	if p.t.o.Trusted {
+	if p.t.o.Tends {
 		err = errors.Join(err, p.checkpoint(ctx))
 	}
 	return err
@@ -123,23 +144,31 @@ func (p *publisher) describe(ctx context.Context) error {
 
 func (p *publisher) putProfile(ctx context.Context) error {
 	s := &p.profile
-	if !s.changed && !(p.t.o.Trusted && p.isScattered()) {
+	gatherNow := p.t.o.Tends && p.isScattered()
+	if !s.changed && !gatherNow {
 		return nil
 	}
-	if p.t.o.Trusted && p.isScattered() {
+	if gatherNow {
 		if err := p.gatherUsed(ctx); err != nil {
-			return fmt.Errorf("gather the working set: %w", err)
+			if ctx.Err() != nil {
+				return err
+			}
+			p.t.problem("gather the working set", err) // it is of use where it lies
 		}
 	}
-	places := make([]location, 0, len(s.used))
-	for _, u := range s.used {
-		places = append(places, u.at)
+	places := slices.Clone(s.used)
+	made := map[digest.Key]bool{} // results that were used: one that was replaced meanwhile is dropped
+	for _, at := range s.used {
+		if at.rec.Kind == pack.Result {
+			made[at.rec.Name] = true
+		}
 	}
 	ages := map[pack.ID]int{}
 	if base := p.base(); base != nil {
 		for i, item := range base.Items {
 			at := base.places[i]
-			if at.in == nil || at.in.gone.Load() || at.in.scope.Root != p.t.o.Own.Root || s.items[item.ID()] || item.Age+1 > maxAge {
+			if at.in == nil || at.in.gone.Load() || at.in.scope.Root != p.t.o.Own.Root || s.items[item.ID()] || item.Age+1 > maxAge ||
+				item.Kind == pack.Result && made[item.Name] {
 				continue
 			}
 			ages[item.ID()] = item.Age + 1
@@ -147,7 +176,7 @@ func (p *publisher) putProfile(ctx context.Context) error {
 		}
 	}
 	x := pack.Profile{Provenance: p.t.o.Made}
-	refs, records, _ := gather(places)
+	refs, records := gather(places[:min(len(places), maxItems)])
 	x.Packs = refs
 	for _, r := range records {
 		x.Items = append(x.Items, pack.Item{Located: r, Age: ages[r.ID()]})
@@ -168,25 +197,37 @@ func (p *publisher) putProfile(ctx context.Context) error {
 	return nil
 }
 
-// isScattered reports whether what was used lies in too many packs, and was not gathered lately.
+// isScattered reports whether what was used lies in many more packs than it fills, and was not gathered lately.
 func (p *publisher) isScattered() bool {
-	packs := map[*packFile]int{}
-	for _, u := range p.profile.used {
-		packs[u.at.in]++
+	type share struct {
+		in    *packFile
+		items int
 	}
-	if len(packs) <= scattered {
+	counts := map[*packFile]int{}
+	var sum int64
+	for _, at := range p.profile.used {
+		counts[at.in]++
+		sum += at.rec.Length
+	}
+	full := int(sum/sealAt) + 1 // packs of a set that is gathered
+	if len(counts) < full+scattered {
 		return false
 	}
 	p.mu.Lock()
 	now := p.storeTime
 	p.mu.Unlock()
-	for in, n := range packs {
-		ref, _, held := in.state()
-		if held && 2*n >= len(p.profile.used) && (now.IsZero() || now.Sub(ref.Time) < gatherEvery) {
-			return false
+	var shares []share
+	for in, n := range counts {
+		shares = append(shares, share{in, n})
+	}
+	slices.SortFunc(shares, func(a, b share) int { return b.items - a.items })
+	young := 0
+	for _, s := range shares[:full] {
+		if ref, _, held := s.in.state(); held && (now.IsZero() || now.Sub(ref.Time) < gatherEvery) {
+			young += s.items
 		}
 	}
-	return true
+	return 2*young < len(p.profile.used)
 }
 
 // gatherUsed writes what was used, in the order of its first use, into packs of its own.
@@ -195,31 +236,24 @@ func (p *publisher) gatherUsed(ctx context.Context) error {
 		return err
 	}
 	var sum int64
-	for i := range p.profile.used {
-		u := &p.profile.used[i]
-		if sum += u.size; sum > maxGather {
+	moved := map[int]location{} // by place in used
+	for i, at := range p.profile.used {
+		if sum += at.rec.Size; sum > maxGather {
 			break
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r, err := u.open(ctx)
+		r, err := p.t.openNear(ctx, at.rec)
 		if err != nil {
 			continue // it has left the near store; its old place serves
 		}
-		p.mu.Lock()
-		at, err := p.appendLocked(u.at.rec.Kind, u.at.rec.Name, u.size, r)
-		if err == nil {
-			p.mentionLocked(at)
-		}
-		p.mu.Unlock()
+		to, err := p.putAgain(at.rec, r)
 		r.Close()
 		if err != nil {
 			return err
 		}
-		if at.rec.ID() == u.at.rec.ID() {
-			u.at = at
-		}
+		moved[i] = to
 	}
 	err := p.seal()
 	if err == nil {
@@ -228,31 +262,23 @@ func (p *publisher) gatherUsed(ctx context.Context) error {
 	if err == nil {
 		err = p.putIndex(ctx)
 	}
-	return err
-}
-
-// packNotes seals what was put and writes the notes into a pack of their own, so that what is read on every start lies close together.
-func (p *publisher) packNotes() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.notes) == 0 {
-		return nil
-	}
-	if err := p.sealLocked(); err != nil {
+	if err != nil {
 		return err
 	}
-	for name, b := range p.notes {
-		at, err := p.appendLocked(pack.Note, name, int64(len(b)), bytes.NewReader(b))
-		if err != nil {
-			return err
-		}
-		p.mentionLocked(at)
+	for i, to := range moved {
+		p.profile.used[i] = to
 	}
-	p.notes, p.noteSize = map[digest.Key][]byte{}, 0
 	return nil
 }
 
-// putBytes stores an object that is in memory.
-func putBytes(ctx context.Context, store objects.Store, name string, b []byte) (objects.Stored, error) {
-	return store.Put(ctx, name, bytes.NewReader(b), int64(len(b)), sha256.Sum256(b))
+// putAgain puts what the bucket has already once more.
+func (p *publisher) putAgain(rec pack.Record, r io.Reader) (location, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at, err := p.appendLocked(rec.Kind, rec.Name, rec.Size, r)
+	if err == nil {
+		p.copied[entryID{at.in, at.rec.Offset}] = true
+		p.mentionLocked(at)
+	}
+	return at, err
 }

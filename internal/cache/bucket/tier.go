@@ -38,12 +38,12 @@ type Options struct {
 	ID       string // which process this is, among those of the job
 	Made     pack.Provenance
 
-	Write   bool   // publish; else nothing is ever written
-	Trusted bool   // write checkpoints and gather scattered profiles
-	Outbox  string // directory for packs before their upload, this user's alone
+	Write  bool   // publish; else nothing is ever written
+	Tends  bool   // write checkpoints and gather scattered profiles: for a scope that lives long
+	Outbox string // directory for packs before their upload, this user's alone; beside it lie those of other scopes, and nothing else
 
 	Near cache.Store // where this machine keeps what it has: blobs to publish are read from it
-	// MaxPrefetch bounds what is fetched ahead, in bytes of packs; 0: DefaultPrefetch.
+	// MaxPrefetch bounds what is fetched ahead, in bytes as the near store has them; 0: DefaultPrefetch.
 	MaxPrefetch int64
 
 	Now func() time.Time
@@ -74,7 +74,7 @@ type Tier struct {
 type Counts struct {
 	Prefetched atomic.Int64 // results landed ahead of their use
 	Published  atomic.Int64 // results that an uploaded index names
-	Dropped    atomic.Int64 // results that could not be kept for upload
+	Dropped    atomic.Int64 // results that were taken and could not be kept for upload
 }
 
 var (
@@ -142,9 +142,11 @@ func (t *Tier) Counts() *Counts { return &t.counts }
 
 // Close publishes what there is within ctx and ends what goes on in the background.
 func (t *Tier) Close(ctx context.Context) error {
-	err := t.out.close(ctx)
+	err := t.out.publish(ctx, true)
+	t.start.end()
 	t.cancel()
 	t.running.Wait()
+	t.out.close()
 	return err
 }
 
@@ -162,6 +164,9 @@ func (t *Tier) Result(ctx context.Context, key digest.Key) (*compile.Result, err
 	name := nameOf{pack.Result, key}
 	if t.landed(ctx, name) {
 		if r, err := t.land.Result(ctx, key); err == nil {
+			return r, nil
+		}
+		if r := t.ahead.came(key); r != nil && t.complete(r) {
 			return r, nil
 		}
 	}
@@ -182,28 +187,6 @@ func (t *Tier) Result(ctx context.Context, key digest.Key) (*compile.Result, err
 		}
 	}
 	return nil, cache.ErrNotFound
-}
-
-func (t *Tier) result(ctx context.Context, at location) (*compile.Result, error) {
-	b, err := t.read(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	r, err := compile.ParseResult(b)
-	if err != nil {
-		return nil, t.wrong(at, err)
-	}
-	return r, nil
-}
-
-// complete reports whether every blob of a result has a place.
-func (t *Tier) complete(r *compile.Result) bool {
-	for _, o := range r.Outputs {
-		if !t.known.has(blobName(o.Blob)) {
-			return false
-		}
-	}
-	return true
 }
 
 // InputSets implements cache.Store.
@@ -323,7 +306,6 @@ func (t *Tier) PutResult(ctx context.Context, key digest.Key, r *compile.Result)
 	}
 	for _, o := range r.Outputs {
 		if _, ok := t.known.inRoot(blobName(o.Blob), t.o.Own.Root); !ok {
-			t.counts.Dropped.Add(1)
 			return fmt.Errorf("put result %s: blob %s was not put", key.Short(), o.Blob)
 		}
 	}
@@ -348,7 +330,7 @@ func (t *Tier) AddInputSet(ctx context.Context, compilation digest.Key, set *com
 	}
 	sum := digest.KeyOf(b)
 	for _, at := range t.known.find(nameOf{pack.InputSet, compilation}) {
-		if at.rec.Sum == sum {
+		if at.rec.Sum == sum && at.in.scope.Root == t.o.Own.Root {
 			// It lies there already; what makes it the newest is only that we name it.
 			t.known.prefer(at)
 			t.out.mention(at)
@@ -373,7 +355,7 @@ func (t *Tier) writable(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !t.o.Write {
+	if !t.o.Write || cache.IsReadOnly(ctx) {
 		return cache.ErrReadOnly
 	}
 	return nil
@@ -395,97 +377,3 @@ func (t *Tier) Publish(ctx context.Context) error { return t.out.publish(ctx, tr
 func (t *Tier) Use(key, compilation digest.Key, set *compile.InputSet, r *compile.Result) {
 	t.out.use(use{key, compilation, set, r})
 }
-
-// locate returns where a name lies; where the profile does not tell, the indexes are asked.
-func (t *Tier) locate(ctx context.Context, name nameOf) ([]location, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if err := t.start.wait(ctx); err != nil {
-		return nil, err
-	}
-	if found := t.known.find(name); len(found) > 0 {
-		return found, nil
-	}
-	if err := t.load(ctx); err != nil {
-		return nil, err
-	}
-	if found := t.known.find(name); len(found) > 0 {
-		return found, nil
-	}
-	return nil, cache.ErrNotFound
-}
-
-// read returns the payload of a record that is no blob.
-func (t *Tier) read(ctx context.Context, at location) ([]byte, error) {
-	if at.rec.Size > maxRecord {
-		return nil, t.wrong(at, fmt.Errorf("%d bytes are too many", at.rec.Size))
-	}
-	r, err := t.openAt(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// openAt returns the payload of a record, which is verified while it is read.
-func (t *Tier) openAt(ctx context.Context, at location) (io.ReadCloser, error) {
-	body, err := t.blocks.open(ctx, at.in, at.rec)
-	if errors.Is(err, objects.ErrNotFound) {
-		// Collected by the bucket's owner: whatever names it is out of date.
-		at.in.gone.Store(true)
-		t.o.Log.Info("a pack is gone", "pack", at.in.object())
-		return nil, cache.ErrNotFound
-	}
-	if err != nil {
-		return nil, err
-	}
-	raw := &section{r: body, left: at.rec.Length}
-	decoded, err := pack.Decode(at.rec, raw)
-	if err != nil {
-		body.Close()
-		if raw.err != nil {
-			return nil, raw.err
-		}
-		return nil, t.wrong(at, err)
-	}
-	return &checked{t: t, at: at, payload: decoded, raw: raw, body: body}, nil
-}
-
-// checked is a payload under way. Bytes that are wrong it tells from bytes that did not arrive.
-type checked struct {
-	t       *Tier
-	at      location
-	payload io.ReadCloser
-	raw     *section
-	body    io.Closer
-}
-
-func (c *checked) Read(p []byte) (int, error) {
-	n, err := c.payload.Read(p)
-	switch {
-	case err == nil || err == io.EOF:
-		return n, err
-	case c.raw.err != nil:
-		return n, c.raw.err
-	}
-	return n, c.t.wrong(c.at, err)
-}
-
-func (c *checked) Close() error { return errors.Join(c.payload.Close(), c.body.Close()) }
-
-// wrong remembers that a record's bytes are not what they should be, so that nothing offers them again, and returns the error to give.
-func (t *Tier) wrong(at location, cause error) error {
-	t.known.reject(at)
-	t.blocks.forget(at.in)
-	err := &cache.CorruptError{Name: fmt.Sprintf("record of %s at %d", at.in.object(), at.rec.Offset), Cause: cause}
-	t.problem("wrong bytes in the bucket", err)
-	return err
-}
-
-func blobName(d digest.Digest) nameOf { return nameOf{pack.Blob, digest.KeyFromSum(d.Sum())} }

@@ -44,7 +44,7 @@ func newMachine(t *testing.T, store objects.Store, change func(*Options)) *machi
 	n := machines.Add(1)
 	o := Options{
 		Objects: m.counter, Own: Scope{"v1/7", "trusted/main"}, Profile: "ci.yml-build", Run: fmt.Sprint("run", n), Job: "build", ID: fmt.Sprint("p", n),
-		Write: true, Trusted: true, Outbox: m.outbox, Near: m.near, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Write: true, Tends: true, Outbox: m.outbox, Near: m.near, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Problem: func(err error) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -244,7 +244,7 @@ func TestScopes(t *testing.T) {
 	store := &objectstest.Memory{}
 	scoped := func(own string, others ...string) *machine {
 		return newMachine(t, store, func(o *Options) {
-			o.Own, o.Trusted = Scope{"v1/7", own}, strings.HasPrefix(own, "trusted/")
+			o.Own, o.Tends = Scope{"v1/7", own}, strings.HasPrefix(own, "trusted/")
 			for _, other := range others {
 				o.Others = append(o.Others, Scope{"v1/7", other})
 			}
@@ -511,6 +511,52 @@ func TestFaults(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// Lookups, puts, uses and publications of one process, all at once, and its end in the middle of them.
+func TestAllAtOnce(t *testing.T) {
+	store := &objectstest.Memory{}
+	one := newMachine(t, store, nil)
+	for i := range 20 {
+		one.build(fmt.Sprint("old", i), content(i))
+	}
+	one.publish()
+	two := newMachine(t, store, nil)
+	var all sync.WaitGroup
+	const workers, rounds = 4, 25
+	for w := range workers {
+		all.Go(func() {
+			for i := range rounds {
+				unit := fmt.Sprint("new", w, "-", i)
+				if err := put(t.Context(), two.near, unit, unit); err != nil {
+					t.Error(err)
+				}
+				two.used(unit, unit)
+				if i == rounds-1 && w == 0 {
+					if err := two.Close(t.Context()); err != nil {
+						t.Errorf("Close = %v", err)
+					}
+				}
+				if err := put(t.Context(), two.Tier, unit, unit); err != nil && !errors.Is(err, errClosed) {
+					t.Error(err)
+				}
+				if got := two.finds(fmt.Sprint("old", i%20), content(i%20)); got == "wrong bytes" {
+					t.Errorf("old %d: %s", i%20, got)
+				}
+				if i%10 == w {
+					_ = two.Publish(t.Context())
+				}
+			}
+		})
+	}
+	all.Wait()
+	three := newMachine(t, store, func(o *Options) { o.Outbox, o.Profile = two.outbox, "another" })
+	for i := range rounds - 1 {
+		unit := fmt.Sprint("new0-", i)
+		if got := three.finds(unit, unit); got != "hit" {
+			t.Errorf("%s: %s, want hit", unit, got)
 		}
 	}
 }

@@ -195,7 +195,7 @@ func rootText(err error) string {
 }
 
 // actions are the rights that operations need, in the words of IAM.
-var actions = map[string]string{"get": "s3:GetObject", "put": "s3:PutObject", "list": "s3:ListBucket", "head": "s3:ListBucket"}
+var actions = map[string]string{"get": "s3:GetObject", "put": "s3:PutObject", "list": "s3:ListBucket", "head": "s3:ListBucket", "delete": "s3:DeleteObject"}
 
 // expecting finds the region in the message of AuthorizationHeaderMalformed.
 var expecting = regexp.MustCompile(`expecting '([a-z0-9-]{1,40})'`)
@@ -252,19 +252,13 @@ func (s *Store) deniedAdvice(e *objects.Error) string {
 	if s.anonymous {
 		return "no credentials are used: set credentials= in the bucket's URL, or make " + s.String() + " public for reading"
 	}
-	resource := s.options.Bucket
-	if e.Operation == "get" || e.Operation == "put" {
-		resource += "/" + s.key("*")
+	name := ""
+	if e.Operation == "get" || e.Operation == "put" || e.Operation == "delete" {
+		name = "*"
 	}
-	if !s.custom {
-		partition := "aws"
-		switch region := s.knownRegion(); {
-		case strings.HasPrefix(region, "cn-"):
-			partition = "aws-cn"
-		case strings.HasPrefix(region, "us-gov-"):
-			partition = "aws-us-gov"
-		}
-		resource = "arn:" + partition + ":s3:::" + resource
+	resource := s.ARN(name)
+	if s.custom {
+		_, resource, _ = strings.Cut(resource, ":s3:::")
 	}
 	advice := "allow " + actions[e.Operation] + " on " + resource
 	switch {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/objects"
 	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/objects/objectstest"
+	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/objects/s3/s3test"
 )
 
 // keys are credentials that can be found again in a text.
@@ -29,17 +30,22 @@ var keys = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, e
 // atOnce keeps tests from waiting between attempts.
 var atOnce = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
 
+// strict returns a server that fails the test where a request is wrong.
+func strict(t *testing.T) *s3test.Server {
+	return &s3test.Server{Bucket: testBucket, Prefix: testPrefix, AccessKey: accessKey, Errorf: t.Errorf}
+}
+
 // start runs a server and returns it with a store.
-func start(t *testing.T, change ...func(o *Options)) (*server, *Store) {
+func start(t *testing.T, change ...func(o *Options)) (*s3test.Server, *Store) {
 	t.Helper()
-	srv := &server{t: t}
+	srv := strict(t)
 	web := httptest.NewServer(srv)
 	t.Cleanup(web.Close)
 	o := Options{Bucket: testBucket, Prefix: "/" + testPrefix + "/", Endpoint: web.URL, Credentials: keys, Now: time.Now, UserAgent: "compile-cache/1", backoff: atOnce}
 	for _, c := range change {
 		c(&o)
 	}
-	srv.anonymous = o.Credentials == nil
+	srv.Anonymous = o.Credentials == nil
 	return srv, open(t, o)
 }
 
@@ -71,7 +77,7 @@ func TestHeaders(t *testing.T) {
 	srv, s := start(t, func(o *Options) {
 		o.Checksum, o.KMSKey, o.RequesterPays = "when_supported", "key-1", true
 	})
-	srv.headers = map[string]string{
+	srv.Headers = map[string]string{
 		"X-Amz-Checksum-Sha256": "SUM", "X-Amz-Request-Payer": "requester", "X-Amz-Server-Side-Encryption": "aws:kms",
 		"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": "key-1", "Content-Type": "application/octet-stream",
 	}
@@ -86,14 +92,14 @@ func TestHeaders(t *testing.T) {
 	if got, err := objectstest.Read(t.Context(), s, "v1/a", 0, -1); err != nil || got != "a" {
 		t.Errorf("Get = %q, %v; want a", got, err)
 	}
-	if agent := srv.requests[0].Header.Get("User-Agent"); !strings.Contains(agent, "compile-cache/1") {
+	if agent := srv.Requests()[0].Header.Get("User-Agent"); !strings.Contains(agent, "compile-cache/1") {
 		t.Errorf("user agent = %q, want compile-cache/1 in it", agent)
 	}
 	if time.Since(stored.Time).Abs() > time.Hour {
 		t.Errorf("time = %v, want about now", stored.Time)
 	}
-	if srv.count("put") != 1 || srv.count("get") != 1 {
-		t.Errorf("%d puts and %d gets, want one each", srv.count("put"), srv.count("get"))
+	if srv.Count("put") != 1 || srv.Count("get") != 1 {
+		t.Errorf("%d puts and %d gets, want one each", srv.Count("put"), srv.Count("get"))
 	}
 }
 
@@ -103,7 +109,8 @@ func TestForeignKeys(t *testing.T) {
 	if _, err := objectstest.Put(t.Context(), s, "v1/b", "b"); err != nil {
 		t.Fatal(err)
 	}
-	srv.held[testPrefix+"/v1/"], srv.held[testPrefix+"/v1/a b"] = []byte{}, []byte{}
+	srv.Hold("v1/", nil)
+	srv.Hold("v1/a b", nil)
 	l, err := s.List(t.Context(), "v1/", "", 1)
 	if err != nil || len(l.Objects) != 1 || l.Objects[0].Name != "v1/b" || l.More {
 		t.Errorf("List = %+v, %v; want v1/b", l, err)
@@ -114,7 +121,7 @@ func TestForeignKeys(t *testing.T) {
 func failedWith(status int, code, message string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
-		answerError(w, status, code, message)
+		s3test.AnswerError(w, status, code, message)
 	}
 }
 
@@ -133,7 +140,7 @@ func raw(status int, body string, headers ...string) http.HandlerFunc {
 
 // echo tells all that a request had, as a service or proxy may in its error.
 func echo(w http.ResponseWriter, r *http.Request) {
-	answerError(w, 403, "AccessDenied"+r.Header.Get("X-Amz-Security-Token"), fmt.Sprint("refused: ", r.Header, " ", r.URL,
+	s3test.AnswerError(w, 403, "AccessDenied"+r.Header.Get("X-Amz-Security-Token"), fmt.Sprint("refused: ", r.Header, " ", r.URL,
 		" https://user:passwordCANARY@host/?X-Amz-Signature=CANARY&X-Amz-Credential=CANARY secretCANARY0123456789"))
 }
 
@@ -141,11 +148,11 @@ func echo(w http.ResponseWriter, r *http.Request) {
 func TestFaults(t *testing.T) {
 	away := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Amz-Bucket-Region", "eu-central-1")
-		answerError(w, 301, "PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint.")
+		s3test.AnswerError(w, 301, "PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint.")
 	}
 	skewed := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", time.Now().Add(-3*time.Hour).UTC().Format(http.TimeFormat))
-		answerError(w, 403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
+		s3test.AnswerError(w, 403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
 	}
 	const page = "<!DOCTYPE html><html><head><title>Log in</title></head><body>Welcome</body></html>"
 	const listed = `<ListBucketResult><Name>acme-ci</Name><IsTruncated>%v</IsTruncated>%s</ListBucketResult>`
@@ -212,8 +219,8 @@ func TestFaults(t *testing.T) {
 				if _, err := objectstest.Put(t.Context(), s, "v1/a", "abcdef"); err != nil {
 					t.Fatal(err)
 				}
-				before := srv.count(op)
-				srv.fault = func(asked string, _ int) http.HandlerFunc {
+				before := srv.Count(op)
+				srv.Fault = func(asked string, _ int) http.HandlerFunc {
 					if asked == op {
 						return c.fault
 					}
@@ -230,7 +237,7 @@ func TestFaults(t *testing.T) {
 				if !strings.Contains(err.Error(), c.text) || strings.ContainsAny(err.Error(), "\n\r\x00") || len(err.Error()) > 2000 {
 					t.Errorf("error = %.3000q, want one line with %q", err, c.text)
 				}
-				if calls := srv.count(op) - before; calls < 1 || c.calls != 0 && calls != c.calls {
+				if calls := srv.Count(op) - before; calls < 1 || c.calls != 0 && calls != c.calls {
 					t.Errorf("%d requests, want %d", calls, c.calls)
 				}
 				noSecrets(t, srv, err)
@@ -254,10 +261,10 @@ func do(ctx context.Context, s *Store, op string) error {
 }
 
 // noSecrets looks into an error and all that it wraps.
-func noSecrets(t *testing.T, srv *server, err error) {
+func noSecrets(t *testing.T, srv *s3test.Server, err error) {
 	t.Helper()
 	secrets := []string{"CANARY"}
-	for _, r := range srv.requests {
+	for _, r := range srv.Requests() {
 		if _, signature, ok := strings.Cut(r.Header.Get("Authorization"), "Signature="); ok {
 			secrets = append(secrets, signature)
 		}
@@ -297,8 +304,8 @@ func TestRepeats(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			before := srv.count("put")
-			srv.fault = func(op string, n int) http.HandlerFunc {
+			before := srv.Count("put")
+			srv.Fault = func(op string, n int) http.HandlerFunc {
 				if op == "put" && n < before+c.times {
 					return c.fault
 				}
@@ -315,8 +322,8 @@ func TestRepeats(t *testing.T) {
 			case stored.Existed:
 				got = "existed"
 			}
-			if got != c.want || srv.count("put")-before != min(c.times+1, 3) {
-				t.Errorf("Put = %s after %d requests, want %s", got, srv.count("put")-before, c.want)
+			if got != c.want || srv.Count("put")-before != min(c.times+1, 3) {
+				t.Errorf("Put = %s after %d requests, want %s", got, srv.Count("put")-before, c.want)
 			}
 		})
 	}
@@ -326,7 +333,8 @@ func TestRepeats(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	for _, header := range []string{"Retry-After: 3600", "X-Amz-Retry-After: 3600000"} {
 		synctest.Test(t, func(t *testing.T) {
-			srv := &server{t: t, fault: func(string, int) http.HandlerFunc { return raw(429, "", header) }}
+			srv := strict(t)
+			srv.Fault = func(string, int) http.HandlerFunc { return raw(429, "", header) }
 			s := open(t, Options{
 				Bucket: testBucket, Endpoint: "https://store.test", Credentials: keys, Now: time.Now,
 				HTTPClient: &http.Client{Transport: inProcess{srv}},
@@ -335,8 +343,8 @@ func TestRetryAfter(t *testing.T) {
 				began := time.Now()
 				err := do(t.Context(), s, op)
 				var e *objects.Error
-				if !errors.As(err, &e) || e.Kind != objects.Throttled || srv.count(op) != 3 {
-					t.Errorf("%s with %s = %v after %d requests, want throttled after 3", op, header, err, srv.count(op))
+				if !errors.As(err, &e) || e.Kind != objects.Throttled || srv.Count(op) != 3 {
+					t.Errorf("%s with %s = %v after %d requests, want throttled after 3", op, header, err, srv.Count(op))
 				}
 				if took := time.Since(began); took > 2*time.Second || took == 0 {
 					t.Errorf("%s with %s waited %v, want at most 2s", op, header, took)
@@ -349,7 +357,7 @@ func TestRetryAfter(t *testing.T) {
 // A list's time is not after its beginning, however long it takes.
 func TestListTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		srv := &server{t: t}
+		srv := strict(t)
 		s := open(t, Options{
 			Bucket: testBucket, Prefix: testPrefix, Endpoint: "https://store.test", Credentials: keys, Now: time.Now,
 			HTTPClient: &http.Client{Transport: slow{inProcess{srv}}},
@@ -371,11 +379,11 @@ func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestUnreachable(t *testing.T) {
-	tlsServer := httptest.NewUnstartedServer(&server{t: t})
+	tlsServer := httptest.NewUnstartedServer(strict(t))
 	tlsServer.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains of clients that do as they are told
 	tlsServer.StartTLS()
 	t.Cleanup(tlsServer.Close)
-	plain := httptest.NewServer(&server{t: t})
+	plain := httptest.NewServer(strict(t))
 	t.Cleanup(plain.Close)
 	closed := httptest.NewServer(nil)
 	closed.Close()
@@ -421,8 +429,8 @@ func TestNoCredentials(t *testing.T) {
 		}
 		noSecrets(t, srv, err)
 	}
-	if len(srv.requests) != 0 {
-		t.Errorf("%d requests were made, want none", len(srv.requests))
+	if len(srv.Requests()) != 0 {
+		t.Errorf("%d requests were made, want none", len(srv.Requests()))
 	}
 }
 
@@ -441,7 +449,7 @@ func TestFindRegion(t *testing.T) {
 		case !strings.Contains(r.Header.Get("Authorization"), "/cn-north-1/s3/"):
 			t.Errorf("authorization %q, want it for the region", r.Header.Get("Authorization"))
 		default:
-			answerError(w, 403, "AccessDenied", "Access Denied")
+			s3test.AnswerError(w, 403, "AccessDenied", "Access Denied")
 		}
 	})}
 	s := open(t, Options{Bucket: testBucket, Credentials: keys, Now: time.Now, HTTPClient: &http.Client{Transport: transport}})
