@@ -136,6 +136,7 @@ func (c *actionReportCmd) Run(a *app) error {
 }
 
 func (c *actionReportCmd) report(a *app, job *actionJob) error {
+	a.settle()
 	s, err := report.Load(job.Dir, a.reportOptions(job.Run))
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ func (c *reportCmd) Run(a *app) error {
 			return err
 		}
 	}
+	a.settle()
 	s, err := report.Load(a.place.Dir, a.reportOptions(run))
 	if err != nil {
 		return err

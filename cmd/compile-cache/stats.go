@@ -9,7 +9,7 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/report"
 )
 
-// statsCmd prints counters. It asks no daemon: whatever a wrapper that has exited was counted for is in the spool.
+// statsCmd prints counters. It starts no daemon: whatever a wrapper that has exited was counted for is in the spool.
 type statsCmd struct {
 	JSON bool `name:"json" help:"Print one line of JSON."`
 	Zero bool `help:"Count from now on; what is stored stays."`
@@ -25,6 +25,7 @@ func (c *statsCmd) Run(a *app) error {
 			return nil
 		}
 	}
+	a.settle()
 	if c.JSON {
 		s, err := report.ReadStats(a.place.Dir, Version, a.now())
 		if err != nil {
@@ -43,6 +44,16 @@ func (c *statsCmd) Run(a *app) error {
 		return err
 	}
 	return s.WriteStats(a.stdout)
+}
+
+// settle has a daemon that runs write what it did at a bucket since it last wrote that. All else is in the spool already.
+func (a *app) settle() {
+	client, err := daemon.Dial(a.place)
+	if err != nil {
+		return
+	}
+	defer client.Close()
+	_ = client.Record() // an older daemon does not know it
 }
 
 // measure adds what the spool does not know: the size of the store and its limit by the present settings.

@@ -39,6 +39,12 @@ func (c *Client) Ping() (Status, error) {
 	return st, nil
 }
 
+// Record asks the daemon to write into the spool what it has not written yet.
+func (c *Client) Record() error {
+	_, err := c.ask("record", protocol.Patience)
+	return err
+}
+
 // Stop asks the daemon to drain and leave.
 func (c *Client) Stop() error {
 	_, err := c.ask("stop", protocol.Patience)

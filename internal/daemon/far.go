@@ -197,33 +197,32 @@ func describe(err error) compile.Problem {
 // recordEvery is how often what far tiers did is recorded, where they did anything.
 const recordEvery = 2 * time.Second
 
-// lastRun is the run that what far tiers do is counted for: that of the last invocation.
+// lastRun is the run that what far tiers do is counted for: that of the last invocation. "" is a run like others.
 type lastRun struct{ name atomic.Pointer[string] }
 
 func (l *lastRun) set(run string) {
-	if run == "" {
-		return
-	}
 	if old := l.name.Load(); old == nil || *old != run {
 		l.name.Store(&run)
 	}
 }
 
-func (l *lastRun) get() string {
+// get returns the run; ok is false before the first invocation.
+func (l *lastRun) get() (run string, ok bool) {
 	if p := l.name.Load(); p != nil {
-		return *p
+		return *p, true
 	}
-	return ""
+	return "", false
 }
 
-// recordFar records what the far tiers did since the last time.
+// recordFar records what the far tiers did since the last time, if that is anything. Last is for when somebody will read it.
 func (s *Server) recordFar(last bool) {
-	if s.run.get() == "" && !last {
+	run, ok := s.run.get()
+	if !ok && !last {
 		return // what is done before the first compile belongs to its run
 	}
 	for _, t := range s.far {
 		if storage, changed := t.since(s.stack.Status()); changed {
-			e := &compile.Event{Time: s.now().UTC(), Run: s.run.get(), Compiler: "other", Storage: storage}
+			e := &compile.Event{Time: s.now().UTC(), Run: run, Compiler: "other", Storage: storage}
 			if err := s.spool.Record(e); err != nil {
 				s.log.Warn("record event", "error", err)
 			}

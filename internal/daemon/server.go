@@ -273,6 +273,9 @@ func (s *Server) command(verb string) (any, error) {
 		return nil, nil
 	case "publish":
 		return s.publish(), nil
+	case "record":
+		s.recordFar(true)
+		return nil, nil
 	}
 	return nil, fmt.Errorf("unknown command %q", verb)
 }

@@ -48,6 +48,7 @@ func (p *prefetch) plan(ctx context.Context) []span {
 		all := perPack[in]
 		slices.SortFunc(all, func(a, b wanted) int { return int(min(1, max(-1, a.rec.Offset-b.rec.Offset))) })
 		var s *span
+		limit := int64(firstSpan)
 		for _, w := range all {
 			end := w.rec.Offset + w.rec.Length
 			switch {
@@ -55,7 +56,10 @@ func (p *prefetch) plan(ctx context.Context) []span {
 				// Two records cannot share bytes: whoever wrote this is not to be trusted with it.
 				p.done(nameOf{w.rec.Kind, w.rec.Name})
 				continue
-			case s == nil || w.rec.Offset-s.to > gapLimit || end-s.from > spanLimit:
+			case s == nil || w.rec.Offset-s.to > gapLimit || end-s.from > limit:
+				if s != nil && end-s.from > limit {
+					limit = min(2*limit, spanLimit)
+				}
 				spans = append(spans, span{in: in, from: w.rec.Offset, first: w.place})
 				s = &spans[len(spans)-1]
 			}

@@ -17,10 +17,13 @@ import (
 )
 
 const (
-	// spanLimit is how long one range is at most, unless a single record is longer, and gapLimit how much between two records is read and
-	// thrown away rather than asked for apart: what 30 ms of a round trip transfer at 100 MB/s is more than that.
+	// spanLimit is how long one range is at most, unless a single record is longer; the first of a pack has firstSpan and each later one
+	// twice as much, so that over a slow link too the first compiles are answered soon.
+	firstSpan = 4 << 20
 	spanLimit = 32 << 20
-	gapLimit  = 1 << 20
+	// gapLimit is how much between two records is read and thrown away rather than asked for apart: what 30 ms of a round trip transfer at
+	// 100 MB/s is more than that.
+	gapLimit = 1 << 20
 	// spanTime and slowest, in bytes a second, bound the time for a range: what comes slower is given up.
 	spanTime = 30 * time.Second
 	slowest  = 500 << 10
