@@ -31,7 +31,7 @@
 //   - key is the law: the recipe of a compilation, the state of files, and the key made of both.
 //   - cache/disk is the store in a directory.
 //   - cache/bucket is the store that machines share: what is where, fetching ahead, publishing. objects/s3 and objects/dir are the
-//     places that it can lie in.
+//     places that it can lie in; s3/s3test is a strict server for tests.
 //   - cache/tiers is the order: disk first, what is far behind it, with a deadline, a breaker and writes behind the build.
 //   - github speaks to the runner of a workflow, and tells a job's scopes from its event.
 //

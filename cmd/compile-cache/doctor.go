@@ -13,7 +13,13 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/protocol"
 )
 
+// doctorCmd has the checks as what it does by itself.
 type doctorCmd struct {
+	Check doctorCheckCmd `cmd:"" default:"withargs" help:"Check that everything the cache needs works here: the default."`
+	IAM   doctorIAMCmd   `cmd:"" name:"iam" help:"Try what the bucket must not let this job do. Writes small objects, and says which."`
+}
+
+type doctorCheckCmd struct {
 	JSON bool `help:"As JSON."`
 }
 
@@ -25,38 +31,52 @@ type finding struct {
 	Hint   string `json:"hint,omitempty"`
 }
 
-// Run checks step by step what a build with the cache needs. A problem makes the status 1; nothing is changed, but for a
-// daemon that is started where none runs.
-func (c *doctorCmd) Run(a *app) error {
-	var all []finding
-	say := func(check, state, hint, format string, args ...any) {
-		all = append(all, finding{check, state, fmt.Sprintf(format, args...), hint})
+// Run checks step by step what a build with the cache needs. A problem makes the status 1. Nothing is changed, but that a daemon is
+// started where none runs, and that a bucket which this job writes has an object named doctor afterwards.
+func (c *doctorCheckCmd) Run(a *app) error {
+	var all findings
+	a.checkSettings(all.say)
+	a.checkDirectory(all.say)
+	a.checkPrograms(all.say)
+	a.checkCompilers(all.say)
+	a.checkDaemon(all.say)
+	for _, w := range a.walks() {
+		all = append(all, w.found...)
 	}
-	a.checkSettings(say)
-	a.checkDirectory(say)
-	a.checkPrograms(say)
-	a.checkCompilers(say)
-	a.checkDaemon(say)
+	return a.tell(all, c.JSON)
+}
 
-	problems := 0
+// findings are in the order in which they are told.
+type findings []finding
+
+func (f *findings) say(check, state, hint, format string, args ...any) {
+	*f = append(*f, finding{check, state, fmt.Sprintf(format, args...), hint})
+}
+
+// tell prints findings. Its error is the status.
+func (a *app) tell(all findings, asJSON bool) error {
+	problems, width := 0, 10
 	for _, f := range all {
+		width = max(width, len(f.Check))
 		if f.State == "problem" {
 			problems++
 		}
 	}
-	if c.JSON {
-		err := json.NewEncoder(a.stdout).Encode(struct {
-			Problems int       `json:"problems"`
-			Findings []finding `json:"findings"`
+	if asJSON {
+		encoder := json.NewEncoder(a.stdout)
+		encoder.SetEscapeHTML(false) // policies and URLs are to be copied
+		err := encoder.Encode(struct {
+			Problems int      `json:"problems"`
+			Findings findings `json:"findings"`
 		}{problems, all})
 		if err != nil {
 			return err
 		}
 	} else {
 		for _, f := range all {
-			fmt.Fprintf(a.stdout, "%-8s %-10s %s\n", f.State, f.Check, f.Detail)
+			fmt.Fprintf(a.stdout, "%-8s %-*s %s\n", f.State, width, f.Check, f.Detail)
 			if f.Hint != "" {
-				fmt.Fprintf(a.stdout, "%-8s %-10s hint: %s\n", "", "", f.Hint)
+				fmt.Fprintf(a.stdout, "%-8s %-*s hint: %s\n", "", width, "", f.Hint)
 			}
 		}
 	}

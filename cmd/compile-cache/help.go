@@ -38,6 +38,15 @@ The exit status is that of the command; 127 if it is absent, 126 if it cannot be
   compile-cache stats --json | jq .hit_rate
   compile-cache stats --zero               count from now on; what is stored stays
 `,
+	"check": `  compile-cache doctor                     every step up to the bucket, and what to do where one fails
+  compile-cache doctor --json | jq '.findings[] | select(.state == "problem")'
+  compile-cache doctor iam                 what the bucket lets this job do that it should not
+The exit status is 1 where there is a problem.
+`,
+	"iam": `  compile-cache doctor iam
+It tries, in COMPILE_CACHE_BUCKET and COMPILE_CACHE_EDGE, to write what others read, to replace and to delete. The exit status is 1
+where something of that is allowed.
+`,
 	"shim": `  compile-cache shim ~/shims && PATH=~/shims:$PATH make
 `,
 	"explain": `  compile-cache explain src/main.c

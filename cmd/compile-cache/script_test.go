@@ -219,6 +219,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"storm":      cmdStorm,
 	"flip":       cmdFlip,
 	"replace":    cmdReplace,
+	"s3":         cmdS3,
 	"socketpath": cmdSocketPath,
 }
 

@@ -26,9 +26,10 @@ type Error struct {
 	Code      string // of the service: "AccessDenied"
 	Message   string // of the service, or what is wrong with what is set
 	RequestID string
-	Advice    string // what to do, without a full stop
-	Temporary bool   // the same may succeed later
-	Cause     error  // what errors.Is may find: the end of a context, an absent file. Its text is safe to show
+	Advice    string  // what to do, without a full stop
+	Temporary bool    // the same may succeed later
+	Claims    *Claims // of the identity token that was refused, not verified; nil where none was
+	Cause     error   // what errors.Is may find: the end of a context, an absent file. Its text is safe to show
 }
 
 // Error tells everything in one line.

@@ -93,6 +93,9 @@ func (w *webIdentity) exchange(ctx context.Context, token string) (grant, *Error
 		case e.Code == "ValidationError":
 			e.Advice = "a duration above the role's own maximum is refused; so is a role that is not an ARN"
 		}
+		if claimsErr == nil {
+			e.Claims = &claims
+		}
 		return grant{}, e
 	}
 	g, e := w.granted(w.provider, operation, out.Credentials, out.AssumedRoleUser, out.ResultMetadata)
