@@ -2,6 +2,9 @@
 // containers; and checks that actions, workflows and the README agree. It is a module of its own, so that the trees of act and
 // actionlint never become ours; both are tools of its go.mod.
 //
+// Beside it, package bucket runs the product with a bucket, on the real servers that package realm starts: versitygw, with IAM and STS,
+// and Toxiproxy, which are tools of the same go.mod.
+//
 // What act does not do as a runner does: it kills no process at the end of a job, gives `run` steps variables that a runner
 // keeps to actions, and has no limit on summaries. No test here depends on these.
 package e2e
