@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/compile-cache/compile-cache-action/internal/config"
 	"github.com/compile-cache/compile-cache-action/internal/daemon"
 	"github.com/compile-cache/compile-cache-action/internal/protocol"
 	"github.com/compile-cache/compile-cache-action/internal/report"
@@ -44,6 +45,11 @@ func (c *runCmd) Run(a *app) error {
 	run := strconv.FormatInt(a.now().UnixNano(), 36) + "-" + strconv.Itoa(os.Getpid())
 	if outer := a.getenv("COMPILE_CACHE_RUN"); outer != "" {
 		run = outer + "/" + run
+	}
+	if !c.Quiet {
+		for _, w := range config.Read(a.getenv).Warnings {
+			a.ui.warningf("%s", w)
+		}
 	}
 	lease, err := a.prepare()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -53,9 +54,10 @@ type cache struct {
 
 // flight is an exchange that runs. Its results are set before done is closed.
 type flight struct {
-	done  chan struct{}
-	grant *grant
-	err   error
+	done    chan struct{}
+	grant   *grant
+	err     error
+	attempt atomic.Pointer[Error] // the last that failed while it lasts
 }
 
 func newCache(s source, provider string, now func() time.Time, log *slog.Logger) *cache {
@@ -124,7 +126,7 @@ func (c *cache) launch() *flight {
 	c.running.Go(func() {
 		ctx, cancel := context.WithTimeout(c.base, exchangeTime)
 		defer cancel()
-		g, err := c.fetch(ctx)
+		g, err := c.fetch(context.WithValue(ctx, attempts{}, &f.attempt))
 		c.land(f, &g, err)
 	})
 	return f
@@ -168,12 +170,21 @@ func (c *cache) land(f *flight, g *grant, err error) {
 	c.log.Debug("credentials: renewed", "provider", c.provider, "expires", g.creds.Expires)
 }
 
+// attempts is the key under which a context has where to note failed attempts of an exchange.
+type attempts struct{}
+
 // wait waits for an exchange, or for ctx.
 func (c *cache) wait(ctx context.Context, f *flight) (*grant, error) {
 	select {
 	case <-f.done:
 		return f.grant, f.err
 	case <-ctx.Done():
+		if last := f.attempt.Load(); last != nil {
+			// That is what the time was lost to.
+			e := *last
+			e.Temporary = true
+			return nil, &e
+		}
 		return nil, &Error{Provider: c.provider, Operation: "wait for credentials", Temporary: true, Cause: ctx.Err()}
 	}
 }

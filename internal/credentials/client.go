@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -73,6 +74,9 @@ func (s *setup) again(ctx context.Context, tries int, f func(context.Context) (g
 		}
 		if !retry || try+1 >= tries || ctx.Err() != nil {
 			return grant{}, last
+		}
+		if noted, ok := ctx.Value(attempts{}).(*atomic.Pointer[Error]); ok {
+			noted.Store(e)
 		}
 		s.Log.Debug("credentials: try again", "error", e.Error())
 		if !pause(ctx, s.seams.backoff(try)) {

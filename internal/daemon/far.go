@@ -175,7 +175,7 @@ func describe(err error) compile.Problem {
 		bare.Advice = ""
 		cause := failed.Operation + " " + failed.Code
 		switch failed.Kind {
-		case objects.Unreachable, objects.Credentials, objects.Skewed, objects.Absent, objects.Misplaced:
+		case objects.Unreachable, objects.Credentials, objects.Skewed, objects.Absent, objects.Misplaced, objects.Throttled, objects.Unavailable:
 			cause = failed.Code // whatever was to be done
 		}
 		return compile.Problem{Kind: string(failed.Kind), Cause: cause, Text: bare.Error(), Advice: failed.Advice, Count: 1}

@@ -33,10 +33,11 @@ var errClosed = errors.New("the tier is closed")
 
 // publisher gathers what is put and brings it into the bucket.
 type publisher struct {
-	t    *Tier
-	box  *outbox // nil: nothing is published
-	wake chan struct{}
-	turn chan struct{} // taken by whoever publishes
+	t       *Tier
+	box     *outbox       // nil: nothing is published
+	adopted chan struct{} // closed when what was left over is taken over
+	wake    chan struct{}
+	turn    chan struct{} // taken by whoever publishes
 
 	mu       sync.Mutex
 	closed   bool        // nothing is put any more; guarded by mu, as all below
@@ -76,7 +77,7 @@ type entryID struct {
 
 func newPublisher(t *Tier) (*publisher, error) {
 	p := &publisher{
-		t: t, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), named: map[entryID]bool{}, copied: map[entryID]bool{},
+		t: t, adopted: make(chan struct{}), wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), named: map[entryID]bool{}, copied: map[entryID]bool{},
 		notes: map[digest.Key][]byte{}, seen: map[digest.Key]bool{},
 	}
 	if !t.o.Write {
@@ -131,6 +132,7 @@ func (p *publisher) appendLocked(kind pack.Kind, name digest.Key, size int64, r 
 	if err != nil {
 		return location{}, err
 	}
+	p.t.moving.moves.Add(1)
 	at := location{rec, p.open.in}
 	p.t.known.prefer(at)
 	return at, nil
@@ -265,6 +267,7 @@ func (p *publisher) nudge() {
 // run publishes in the background.
 func (p *publisher) run() {
 	p.leftovers()
+	close(p.adopted)
 	pause := retryFirst
 	var notBefore time.Time // after a failure
 	timer := time.NewTimer(time.Hour)

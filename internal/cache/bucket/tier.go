@@ -60,6 +60,7 @@ type Tier struct {
 	o       Options
 	land    cache.Store // set by Start
 	known   *catalogue
+	moving  *moving // Objects
 	blocks  *blocks
 	start   *start
 	ahead   *prefetch
@@ -101,7 +102,9 @@ func Open(o Options) (*Tier, error) {
 	}
 	t := &Tier{o: o, known: newCatalogue()}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	t.blocks = newBlocks(t.ctx, o.Objects)
+	t.moving = &moving{Store: o.Objects}
+	t.o.Objects = t.moving
+	t.blocks = newBlocks(t.ctx, t.moving)
 	t.start = &start{ready: make(chan struct{}), landed: make(chan struct{})}
 	t.ahead = newPrefetch(t)
 	var err error

@@ -36,6 +36,16 @@ func (p *publisher) publish(ctx context.Context, last bool) error {
 	if err := p.justFailed(); err != nil {
 		return p.unpublished(err)
 	}
+	asked := ctx
+	if last {
+		moving, stop := p.t.moving.whileMoving(ctx)
+		defer stop()
+		ctx = moving
+		select {
+		case <-p.adopted: // what was left over goes too
+		case <-ctx.Done():
+		}
+	}
 	var errs []error
 	if last {
 		errs = append(errs, p.adoptUses(ctx, func(use) bool { return true }), p.packNotes())
@@ -51,14 +61,23 @@ func (p *publisher) publish(ctx context.Context, last bool) error {
 		err = p.describe(ctx)
 	}
 	err = errors.Join(append(errs, err)...)
-	p.noteFailure(ctx, err)
+	if err != nil && ctx.Err() != nil && asked.Err() == nil && !isTold(err) {
+		err = fmt.Errorf("publish to %s: %w", p.t.o.Objects, context.Cause(ctx))
+	}
+	p.noteFailure(asked, err)
 	if err != nil {
-		if !last || ctx.Err() == nil { // who waited no longer tells so
+		if !last || asked.Err() == nil { // who waited no longer tells so
 			p.t.problem("publish", err)
 		}
 		return p.unpublished(err)
 	}
 	return nil
+}
+
+// isTold reports whether an error says more than that time was up.
+func isTold(err error) bool {
+	var failed *objects.Error
+	return errors.As(err, &failed)
 }
 
 // failedFor is for how long a failure answers further publications of the same, when it came twice.

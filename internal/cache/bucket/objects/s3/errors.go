@@ -89,14 +89,16 @@ func (s *Store) refuse(operation, name, code, format string, args ...any) error 
 
 // failure is a call's error as package objects wants it. Nothing of err but redacted texts is kept.
 func (s *Store) failure(ctx context.Context, operation, name string, err error) error {
-	if ended := ctx.Err(); ended != nil {
+	var provider *credentialsError
+	ended := ctx.Err()
+	// Why there were no credentials in time tells more than that there was no more time.
+	if ended != nil && (!errors.As(err, &provider) || errors.Is(err, ended)) {
 		return fmt.Errorf("%s %s/%s: %w", operation, s, name, ended)
 	}
 	if already := (*objects.Error)(nil); errors.As(err, &already) {
 		return err
 	}
 	e := &objects.Error{Operation: operation, Place: s.String(), Name: name}
-	var provider *credentialsError
 	var page *pageError
 	var service smithy.APIError
 	r := errorResponse(err)
@@ -131,6 +133,9 @@ func (s *Store) failure(ctx context.Context, operation, name string, err error) 
 	}
 	e.Code, e.Message, e.RequestID, e.Advice = s.redact.text(e.Code), s.redact.text(e.Message), s.redact.text(e.RequestID), s.redact.text(e.Advice)
 	e.Cause = errors.New(s.redact.text(err.Error()))
+	if ended != nil {
+		e.Cause = fmt.Errorf("%w: %w", e.Cause, ended)
+	}
 	return e
 }
 
