@@ -66,6 +66,13 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
+// Split returns Error's text without the advice, and the advice: who puts it into an error of another kind keeps them apart.
+func (e *Error) Split() (what, advice string) {
+	bare := *e
+	bare.Advice = ""
+	return bare.Error(), e.Advice
+}
+
 // GoString is Error: %#v of an error in a log says no more than %v.
 func (e *Error) GoString() string { return e.Error() }
 

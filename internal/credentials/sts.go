@@ -87,7 +87,7 @@ func (w *webIdentity) exchange(ctx context.Context, token string) (grant, *Error
 			e.Advice = "the account of " + w.role + " needs an identity provider for the token's issuer"
 			if claimsErr == nil {
 				e.Advice += " " + quote(claims.Issuer) + " with the audience " + quote(strings.Join(claims.Audience, ", ")) +
-					"; if it has one, " + claims.advice(w.role)
+					"; where it has one, " + claims.advice(w.role)
 			}
 		case e.Code == "ExpiredTokenException":
 			e.Advice = "the identity token has expired: whoever writes its file has to renew it"

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -158,11 +159,19 @@ func (p *problems) note(err error) {
 	}
 }
 
+// all returns the causes. That nothing came in time is one only where no other tells why.
 func (p *problems) all() []compile.Problem {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]compile.Problem(nil), p.found...)
+	all := slices.Clone(p.found)
+	if len(all) > 1 {
+		all = slices.DeleteFunc(all, func(found compile.Problem) bool { return found.Kind == slow })
+	}
+	return all
 }
+
+// slow is the kind of a problem that is only lost time.
+const slow = "slow"
 
 // describe says in the words of a report what failed.
 func describe(err error) compile.Problem {
@@ -188,7 +197,7 @@ func describe(err error) compile.Problem {
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return compile.Problem{
-			Kind: "slow", Cause: "slow", Text: err.Error(), Advice: "the compiler was run instead of waiting; an edge near to the machine answers sooner", Count: 1,
+			Kind: slow, Cause: slow, Text: err.Error(), Advice: "the compiler was run instead of waiting; an edge near to the machine answers sooner", Count: 1,
 		}
 	}
 	return compile.Problem{Kind: "other", Text: err.Error(), Count: 1}

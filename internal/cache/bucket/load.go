@@ -15,8 +15,8 @@ import (
 
 const (
 	// startTime bounds the reading of a profile, loadTime that of the indexes.
-	startTime = 30 * time.Second
-	loadTime  = 60 * time.Second
+	startTime = 15 * time.Second
+	loadTime  = 30 * time.Second
 	// otherIndexes is how many indexes are read besides those of the own name and a checkpoint.
 	otherIndexes = 8
 	ownIndexes   = 8
@@ -37,12 +37,23 @@ type start struct {
 	profile *knownProfile // nil: there is none; set before ready is closed
 
 	mu      sync.Mutex
-	loading *flight // of the indexes; guarded by mu, as the rest
+	began   time.Time // when what is read now was begun; guarded by mu, as the rest
+	loading *flight   // of the indexes
 	loaded  bool
 	at      time.Time     // of the last load, by this machine's clock
 	err     error         // of the last load
 	listing []listedIndex // what the last load found
 	ended   bool          // nothing is loaded any more
+}
+
+// readyFor is how long puts wait for what is read now.
+const readyFor = 5 * time.Second
+
+// patience returns until when puts wait for what is read.
+func (s *start) patience() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.began.Add(readyFor)
 }
 
 // end has nothing loaded any more.
@@ -181,7 +192,7 @@ func (t *Tier) load(ctx context.Context) error {
 	f := s.loading
 	if f == nil {
 		f = &flight{done: make(chan struct{})}
-		s.loading = f
+		s.loading, s.began = f, t.o.Now()
 		t.running.Go(func() { t.loadNow(f) })
 	}
 	again := s.loaded

@@ -119,6 +119,9 @@ func Open(o Options) (*Tier, error) {
 // fetched ahead. What an earlier tier lands need not be fetched from here: fetching begins when before is closed; nil is closed.
 func (t *Tier) Start(land cache.Store, before <-chan struct{}) {
 	t.land = land
+	t.start.mu.Lock()
+	t.start.began = t.o.Now()
+	t.start.mu.Unlock()
 	if before == nil {
 		close(t.ahead.began) // lookups that come meanwhile wait for the plan
 	}
@@ -367,10 +370,11 @@ func (t *Tier) writable(ctx context.Context) error {
 // ready waits until it is known what the bucket holds. What cannot be known for a failure of the bucket counts as not there: a blob is then
 // stored twice, which is no harm.
 func (t *Tier) ready(ctx context.Context) error {
-	if err := t.load(ctx); err != nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return nil
+	// However many puts there are, they wait once: the queue behind them is that of a build.
+	patient, cancel := context.WithDeadline(ctx, t.start.patience())
+	defer cancel()
+	_ = t.load(patient)
+	return ctx.Err()
 }
 
 // Publish implements cache.Publisher.

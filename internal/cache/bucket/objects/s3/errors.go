@@ -106,6 +106,13 @@ func (s *Store) failure(ctx context.Context, operation, name string, err error) 
 	case errors.As(err, &provider):
 		e.Kind, e.Code, e.Message = objects.Credentials, "NoCredentials", provider.Error()
 		e.Advice = "no credentials could be got: see compile-cache doctor, or set credentials= in the bucket's URL"
+		var split interface{ Split() (what, advice string) }
+		if errors.As(err, &split) {
+			what, advice := split.Split()
+			if e.Message = what; advice != "" {
+				e.Advice = advice
+			}
+		}
 	case errors.As(err, &page):
 		e.Kind, e.Status, e.Code, e.Message = objects.Unexpected, page.status, "HTMLPage", "the answer is an HTML page"
 		e.Advice = "a proxy, a login page or another web server answers in the store's place: see endpoint= and the network"
@@ -131,7 +138,7 @@ func (s *Store) failure(ctx context.Context, operation, name string, err error) 
 	default:
 		s.unanswered(e, err)
 	}
-	e.Code, e.Message, e.RequestID, e.Advice = s.redact.text(e.Code), s.redact.text(e.Message), s.redact.text(e.RequestID), s.redact.text(e.Advice)
+	e.Code, e.Message, e.RequestID, e.Advice = s.redact.text(e.Code), s.redact.text(e.Message), s.redact.text(e.RequestID), s.redact.advice(e.Advice)
 	e.Cause = errors.New(s.redact.text(err.Error()))
 	if ended != nil {
 		e.Cause = fmt.Errorf("%w: %w", e.Cause, ended)

@@ -59,11 +59,18 @@ var signed = regexp.MustCompile(`(?i)(AWS4-HMAC-SHA256[^<>\n]*|(X-Amz-(Signature
 
 const redacted = "[redacted]"
 
-// maxText bounds what of a foreign text is told.
-const maxText = 500
+// maxText bounds what of a foreign text is told, and maxAdvice our own words around one, which may hold a whole policy.
+const (
+	maxText   = 500
+	maxAdvice = 2000
+)
 
 // text returns a foreign text in one line, bounded and without secrets.
-func (r *redactor) text(s string) string {
+func (r *redactor) text(s string) string { return r.bounded(s, maxText) }
+
+func (r *redactor) advice(s string) string { return r.bounded(s, maxAdvice) }
+
+func (r *redactor) bounded(s string, limit int) string {
 	r.mu.Lock()
 	secrets := r.secrets
 	r.mu.Unlock()
@@ -72,8 +79,8 @@ func (r *redactor) text(s string) string {
 	}
 	s = signed.ReplaceAllString(s, redacted)
 	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "?"), func(c rune) bool { return c < ' ' || c == 0x7f || c == 0x85 || c == 0x2028 || c == 0x2029 }), " ")
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "") + "..."
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "..."
 	}
 	return s
 }
