@@ -38,9 +38,11 @@ func reasonsDoc() []byte {
 Every call of a compiler ends in one outcome. A hit needs no reason; for the others, this is the list. It is made from the table in
 internal/compile/reasons_table.go. The ids are those of ` + "`compile-cache stats --json`" + ` and never change their meaning.
 
-A bucket that refuses, fails or is too slow never shows as a reason: such a lookup is the miss that it would be without a bucket, mostly ` + "`new` or `evicted`" + `.
-What the bucket failed at is told beside the reasons, once for each cause: as warnings of the report, and in the ` + "`storage`" + ` of
-` + "`compile-cache stats --json`" + ` as ` + "`problems` and, for lookups that were not even asked, `skipped`" + `.
+A bucket that refuses, fails or is too slow shows as ` + "`storage`" + ` at the calls that asked it. After a few failures it is left alone for a while, and calls
+that did not ask it are the misses that they would be without a bucket, mostly ` + "`new` or `evicted`" + `. What it failed at is told beside the
+reasons, once for each cause: as warnings of the report, and in the ` + "`storage`" + ` of ` + "`compile-cache stats --json`" + ` as ` + "`problems`" + ` and, for lookups
+that were not made, ` + "`skipped`" + `.
+
 `)
 	for _, section := range []struct {
 		outcome Outcome
