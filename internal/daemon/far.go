@@ -25,7 +25,6 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/credentials"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/github"
-	"github.com/compile-cache/compile-cache-action/internal/protocol"
 )
 
 // stackTiers puts the far tiers that are configured behind the disk. What cannot be opened is left out, and said.
@@ -116,7 +115,7 @@ func openFarTier(name string, b config.Bucket, o Options, near *disk.Store, log 
 			Version: o.Version, Repository: made.Repository, Ref: made.Ref, Commit: made.Commit, Run: made.Run, Attempt: made.Attempt,
 			Job: made.Job, Actor: made.Actor, Event: made.Event, Workflow: made.Workflow, Runner: made.Runner,
 		},
-		Write: t.write, Tends: scopes.Class != protocol.ClassPR,
+		Write:  t.write,
 		Outbox: filepath.Join(o.Place.Dir, "store", "v1", "outbox", digest.KeyOf([]byte(strings.Join([]string{t.place, own.Root, own.Name}, "\n"))).Short()),
 		Near:   near, MaxPrefetch: o.Config.MaxSize.Value.Limit(fileSystemSize(o.Place.Dir)) / 2,
 		Now: o.Now, Log: log.With("tier", name), Problem: t.problems.note,

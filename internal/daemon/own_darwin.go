@@ -43,3 +43,6 @@ func closeInherited() {
 
 // relaxTimers has nothing to set here.
 func relaxTimers() (restore func()) { return func() {} }
+
+// isDefunct reports whether a process has ended and nobody has asked for its status: launchd does so at once.
+func isDefunct(int) bool { return false }

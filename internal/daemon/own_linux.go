@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -63,4 +65,15 @@ const timerSlack = 1_000_000
 func relaxTimers() (restore func()) {
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, timerSlack, 0, 0, 0)
 	return func() { _ = unix.Prctl(unix.PR_SET_TIMERSLACK, 0, 0, 0, 0) }
+}
+
+// isDefunct reports whether a process has ended and nobody has asked for its status. The daemon's parent is the first process of its
+// container, which may take its time for that, or never do it: that of a job's container in GitHub's workflows is tail.
+func isDefunct(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, ok := bytes.Cut(b[bytes.LastIndexByte(b, ')')+1:], []byte(" "))
+	return ok && len(rest) > 0 && (rest[0] == 'Z' || rest[0] == 'X')
 }

@@ -147,8 +147,8 @@ func locked(path string) bool {
 // Running reports whether a daemon of this place lives: it holds its lock.
 func Running(place protocol.Place) bool { return locked(place.Lock()) }
 
-// Alive reports whether a process exists.
-func Alive(pid int) bool { return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
+// Alive reports whether a process exists and has not ended.
+func Alive(pid int) bool { return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) && !isDefunct(pid) }
 
 // InForeground reports whether a terminal sends its signals to this process and, at the same time, to its children.
 func InForeground() bool {

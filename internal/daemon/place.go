@@ -24,7 +24,8 @@ type Place struct {
 // OpenPlace opens the place that a setting names. Nothing is asked of the network. class is the trust class, which decides the role.
 func OpenPlace(b config.Bucket, class string, getenv func(string) string, now func() time.Time, log *slog.Logger) (Place, error) {
 	if b.Kind == config.Directory {
-		store, err := dir.Open(b.Dir, dir.Options{})
+		readOnly, _ := protocol.Bool(getenv("COMPILE_CACHE_READONLY"))
+		store, err := dir.Open(b.Dir, dir.Options{ReadOnly: readOnly})
 		return Place{Objects: store}, err
 	}
 	var ca []byte

@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/config"
 	"github.com/compile-cache/compile-cache-action/internal/protocol"
@@ -55,5 +57,22 @@ func TestFindReach(t *testing.T) {
 				t.Errorf("reads %q, writes %v (%q); want %q, %v (%q)", got, r.Write, r.WhyNot, tt.read, tt.write, tt.why)
 			}
 		})
+	}
+}
+
+// A machine that may only read does not even make the directory.
+func TestReadOnlyPlace(t *testing.T) {
+	for readOnly, want := range map[string]bool{"": true, "1": false} {
+		path := filepath.Join(t.TempDir(), "bucket")
+		place, err := OpenPlace(config.Bucket{Kind: config.Directory, Dir: path}, protocol.ClassLocal, func(name string) string {
+			return map[string]string{"COMPILE_CACHE_READONLY": readOnly}[name]
+		}, time.Now, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = place.Objects.List(t.Context(), "v1/", "", 1)
+		if _, err := os.Stat(path); (err == nil) != want {
+			t.Errorf("COMPILE_CACHE_READONLY=%s: the directory was made: %v, want %v", readOnly, err == nil, want)
+		}
 	}
 }

@@ -155,7 +155,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	for _, handler := range []slog.Handler{slog.NewJSONHandler(&shown, nil), slog.NewTextHandler(&shown, nil)} {
 		slog.New(handler).Info("x", "secrets", s, "options", o)
 	}
-	b, err := json.Marshal(s)
+	b, err := json.Marshal(map[string]any{"secrets": s})
 	fmt.Fprintf(&shown, "%s %v %v", b, err, errors.New(fmt.Sprint(s)))
 	for _, form := range []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%d", []byte(canary))} {
 		if strings.Contains(shown.String(), strings.Trim(form, "[]")) {

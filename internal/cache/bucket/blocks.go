@@ -65,13 +65,13 @@ func newBlocks(ctx context.Context, store objects.Store) *blocks {
 
 // open returns the bytes of a record, its header included.
 func (b *blocks) open(ctx context.Context, in *packFile, rec pack.Record) (io.ReadCloser, error) {
-	ref, local, held := in.state()
+	ref, local, _ := in.state()
 	for local != "" {
 		r, err := openLocal(local, rec)
 		if err == nil {
 			return r, nil
 		}
-		before := local
+		before, held := local, false
 		if ref, local, held = in.state(); local != before {
 			continue // it was sealed or uploaded meanwhile
 		}

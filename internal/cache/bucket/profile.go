@@ -2,6 +2,7 @@ package bucket
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,8 @@ import (
 const (
 	// maxAge is after how many profiles without a use an item is dropped.
 	maxAge = 8
-	// scattered is over how many packs a working set may lie before it is gathered into one, and gatherEvery how often that is done.
+	// scattered is over how many packs more than it fills a working set may lie before it is gathered, and gatherEvery how often
+	// all of it is. In between only what lies in the smallest packs is: one big job and a day of small commits are not one request for each commit.
 	scattered   = 8
 	gatherEvery = 24 * time.Hour
 	// maxGather bounds what is gathered at a time, in bytes of payloads: all of it waits in the outbox.
@@ -133,27 +135,29 @@ func (s *profileState) addItem(p *publisher, n nameOf, sum *digest.Key) bool {
 	return false
 }
 
-// describe writes what helps later jobs: a profile if runs used what the last one lacks, and, where the scope lives long, a checkpoint.
+// describe writes what helps later jobs: a profile if runs used what the last one lacks, and a checkpoint now and then.
 func (p *publisher) describe(ctx context.Context) error {
-	err := p.putProfile(ctx)
-	if p.t.o.Tends {
-		err = errors.Join(err, p.checkpoint(ctx))
-	}
-	return err
+	return errors.Join(p.putProfile(ctx), p.checkpoint(ctx))
 }
 
 func (p *publisher) putProfile(ctx context.Context) error {
 	s := &p.profile
-	gatherNow := p.t.o.Tends && p.isScattered()
-	if !s.changed && !gatherNow {
+	var from map[*packFile]bool
+	if now := p.t.o.Now(); now.Sub(p.gathered) >= loadAgain { // what has left the near store would be tried again each time
+		if from = p.scatteredOver(); len(from) > 0 {
+			p.gathered = now
+		}
+	}
+	if !s.changed && len(from) == 0 {
 		return nil
 	}
-	if gatherNow {
-		if err := p.gatherUsed(ctx); err != nil {
+	if len(from) > 0 {
+		if err := p.gatherUsed(ctx, from); err != nil {
 			if ctx.Err() != nil {
 				return err
 			}
 			p.t.problem("gather the working set", err) // it is of use where it lies
+			from = nil
 		}
 	}
 	places := slices.Clone(s.used)
@@ -168,7 +172,7 @@ func (p *publisher) putProfile(ctx context.Context) error {
 		for i, item := range base.Items {
 			at := base.places[i]
 			if at.in == nil || at.in.gone.Load() || at.in.scope.Root != p.t.o.Own.Root || s.items[item.ID()] || item.Age+1 > maxAge ||
-				item.Kind == pack.Result && made[item.Name] {
+				item.Kind == pack.Result && made[item.Name] || from[at.in] { // an emptied pack is worth no request
 				continue
 			}
 			ages[item.ID()] = item.Age + 1
@@ -197,47 +201,63 @@ func (p *publisher) putProfile(ctx context.Context) error {
 	return nil
 }
 
-// isScattered reports whether what was used lies in many more packs than it fills, and was not gathered lately.
-func (p *publisher) isScattered() bool {
+// scatteredOver returns the packs to gather from, if what was used lies in many more than it fills: all of them, or, where most of
+// it lies in packs that were made lately, the smallest, so that half as many as are allowed are left. None where it does not.
+func (p *publisher) scatteredOver() map[*packFile]bool {
 	type share struct {
 		in    *packFile
 		items int
+		size  int64
 	}
-	counts := map[*packFile]int{}
+	shares := map[*packFile]*share{}
+	var order []*share
 	var sum int64
 	for _, at := range p.profile.used {
-		counts[at.in]++
+		s := shares[at.in]
+		if s == nil {
+			s = &share{in: at.in}
+			shares[at.in], order = s, append(order, s)
+		}
+		s.items++
+		s.size += at.rec.Length
 		sum += at.rec.Length
 	}
 	full := int(sum/sealAt) + 1 // packs of a set that is gathered
-	if len(counts) < full+scattered {
-		return false
+	if len(order) < full+scattered {
+		return nil
 	}
 	p.mu.Lock()
 	now := p.storeTime
 	p.mu.Unlock()
-	var shares []share
-	for in, n := range counts {
-		shares = append(shares, share{in, n})
-	}
-	slices.SortFunc(shares, func(a, b share) int { return b.items - a.items })
+	slices.SortStableFunc(order, func(a, b *share) int { return cmp.Compare(b.items, a.items) })
 	young := 0
-	for _, s := range shares[:full] {
+	for _, s := range order[:full] {
 		if ref, _, held := s.in.state(); held && (now.IsZero() || now.Sub(ref.Time) < gatherEvery) {
 			young += s.items
 		}
 	}
-	return 2*young < len(p.profile.used)
+	if 2*young >= len(p.profile.used) {
+		slices.SortStableFunc(order, func(a, b *share) int { return cmp.Compare(b.size, a.size) })
+		order = order[full+scattered/2:]
+	}
+	from := map[*packFile]bool{}
+	for _, s := range order {
+		from[s.in] = true
+	}
+	return from
 }
 
-// gatherUsed writes what was used, in the order of its first use, into packs of its own.
-func (p *publisher) gatherUsed(ctx context.Context) error {
+// gatherUsed writes what was used of some packs, in the order of its first use, into packs of its own.
+func (p *publisher) gatherUsed(ctx context.Context, from map[*packFile]bool) error {
 	if err := p.seal(); err != nil {
 		return err
 	}
 	var sum int64
 	moved := map[int]location{} // by place in used
 	for i, at := range p.profile.used {
+		if !from[at.in] {
+			continue
+		}
 		if sum += at.rec.Size; sum > maxGather {
 			break
 		}

@@ -65,9 +65,10 @@ type publisher struct {
 	seen  map[digest.Key]bool
 
 	// Only whoever has the turn touches these.
-	profile profileState
-	tended  time.Time // when a checkpoint was last considered
-	nameAt  time.Time // the time in the last name; no later name bears an earlier one
+	profile  profileState
+	tended   time.Time // when a checkpoint was last considered
+	gathered time.Time // when what was used was gathered last
+	nameAt   time.Time // the time in the last name; no later name bears an earlier one
 }
 
 type entryID struct {

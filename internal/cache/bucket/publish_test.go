@@ -327,17 +327,17 @@ func TestBigSetIsNotGatheredAgain(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		used []location
-		want bool
+		want int // packs to gather from
 	}{
-		{"gathered", lying(20, 48*time.Hour, 64, 1<<20), false},
-		{"gathered today, and commits since", slices.Concat(lying(20, time.Hour, 64, 1<<20), lying(20, time.Minute, 1, 1<<20)), false},
-		{"gathered yesterday, and commits since", slices.Concat(lying(20, 48*time.Hour, 64, 1<<20), lying(20, time.Minute, 1, 1<<20)), true},
-		{"never gathered", lying(20, time.Hour, 3, 1<<20), true},
-		{"few", lying(scattered, time.Hour, 3, 1<<20), false},
+		{"gathered", lying(20, 48*time.Hour, 64, 1<<20), 0},
+		{"gathered today, and commits since", slices.Concat(lying(20, time.Hour, 64, 1<<20), lying(20, time.Minute, 1, 1<<20)), 20 + 20 - 21 - scattered/2},
+		{"gathered yesterday, and commits since", slices.Concat(lying(20, 48*time.Hour, 64, 1<<20), lying(20, time.Minute, 1, 1<<20)), 40},
+		{"never gathered", lying(20, time.Hour, 3, 1<<20), 20},
+		{"few", lying(scattered, time.Hour, 3, 1<<20), 0},
 	} {
 		one.out.profile = profileState{used: tt.used}
-		if got := one.out.isScattered(); got != tt.want {
-			t.Errorf("%s: scattered %v, want %v", tt.name, got, tt.want)
+		if got := len(one.out.scatteredOver()); got != tt.want {
+			t.Errorf("%s: gathers from %d packs, want %d", tt.name, got, tt.want)
 		}
 	}
 	one.out.profile = profileState{}

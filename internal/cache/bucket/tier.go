@@ -39,7 +39,6 @@ type Options struct {
 	Made     pack.Provenance
 
 	Write  bool   // publish; else nothing is ever written
-	Tends  bool   // write checkpoints and gather scattered profiles: for a scope that lives long
 	Outbox string // directory for packs before their upload, this user's alone; beside it lie those of other scopes, and nothing else
 
 	Near cache.Store // where this machine keeps what it has: blobs to publish are read from it

@@ -44,7 +44,7 @@ func newMachine(t *testing.T, store objects.Store, change func(*Options)) *machi
 	n := machines.Add(1)
 	o := Options{
 		Objects: m.counter, Own: Scope{"v1/7", "trusted/main"}, Profile: "ci.yml-build", Run: fmt.Sprint("run", n), Job: "build", ID: fmt.Sprint("p", n),
-		Write: true, Tends: true, Outbox: m.outbox, Near: m.near, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Write: true, Outbox: m.outbox, Near: m.near, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Problem: func(err error) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -244,7 +244,7 @@ func TestScopes(t *testing.T) {
 	store := &objectstest.Memory{}
 	scoped := func(own string, others ...string) *machine {
 		return newMachine(t, store, func(o *Options) {
-			o.Own, o.Tends = Scope{"v1/7", own}, strings.HasPrefix(own, "trusted/")
+			o.Own = Scope{"v1/7", own}
 			for _, other := range others {
 				o.Others = append(o.Others, Scope{"v1/7", other})
 			}
@@ -422,7 +422,7 @@ func (m *machine) kill() {
 	m.out.box = nil
 }
 
-// After many jobs a reader still needs few indexes, because trusted jobs write checkpoints.
+// After many jobs a reader still needs few indexes, because jobs write checkpoints.
 func TestCheckpoint(t *testing.T) {
 	clock := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	store := &objectstest.Memory{Now: func() time.Time { clock = clock.Add(time.Minute); return clock }}
@@ -475,6 +475,41 @@ func TestScatteredSetIsGathered(t *testing.T) {
 	}
 	if c := last.counter.Counts(); c.List+c.Get > 2+scattered*2 {
 		t.Errorf("requests = %+v, want at most %d", c, 2+scattered*2)
+	}
+}
+
+// A day of commits, each of which changes a little of what one job built that day, is not a request for each commit.
+func TestSmallPacksAreGathered(t *testing.T) {
+	store := &objectstest.Memory{}
+	const units, commits = 60, 40
+	version := func(commit, unit int) string {
+		if changed := commit - (commit-unit+units)%units; unit > 0 && changed > 0 {
+			return content(unit) + fmt.Sprint(" at ", changed)
+		}
+		return content(unit)
+	}
+	var put int64
+	for commit := range commits {
+		m := newMachine(t, store, nil)
+		m.landed()
+		for u := range units {
+			if name := fmt.Sprint("u", u); commit == 0 || version(commit, u) != version(commit-1, u) {
+				m.build(name, version(commit, u))
+			} else if got := finds(t.Context(), m.near, name, version(commit, u)); got == "hit" {
+				m.used(name, version(commit, u))
+			} else {
+				t.Fatalf("commit %d, unit %d: %s, want hit", commit, u, got)
+			}
+		}
+		const most = 2 + 1 + (1 + scattered) + (1 + otherIndexes) // lists, a profile, packs, indexes
+		if c := m.counter.Counts(); c.List+c.Get > most {
+			t.Errorf("commit %d: requests = %+v, want at most %d to read", commit, c, most)
+		}
+		m.publish()
+		put += m.counter.Counts().Put
+	}
+	if want := int64(commits * 6); put > want {
+		t.Errorf("%d objects put, want at most %d", put, want)
 	}
 }
 
