@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -45,14 +46,12 @@ func makeShimsFrom(dir, instance, path, ccwrap, cli string) (names []string, err
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make shims: %w", err)
 	}
-	if !exists(filepath.Join(dir, "ccwrap")) {
-		others, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, fmt.Errorf("make shims: %w", err)
-		}
-		if len(others) > 0 {
-			return nil, fmt.Errorf("make shims: %s has other files in it", dir)
-		}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("make shims: %w", err)
+	}
+	if foreign(entries) && !exists(filepath.Join(dir, "ccwrap")) {
+		return nil, fmt.Errorf("make shims: %s has other files in it", dir)
 	}
 	if err := copyProgram(ccwrap, filepath.Join(dir, "ccwrap")); err != nil {
 		return nil, fmt.Errorf("make shims: %w", err)
@@ -86,6 +85,12 @@ func makeShimsFrom(dir, instance, path, ccwrap, cli string) (names []string, err
 		}
 	}
 	return names, nil
+}
+
+// foreign reports whether a directory holds files other than copies that shall become ccwrap: another run may be making one, or one
+// was killed meanwhile.
+func foreign(entries []os.DirEntry) bool {
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), "ccwrap.") })
 }
 
 // link makes path a symbolic link to target, replacing another.

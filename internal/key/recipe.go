@@ -107,6 +107,8 @@ func Write(c *compile.Compilation, tc *compile.Toolchain, id digest.Key, source 
 		}
 	}
 	for _, n := range roots.Awkward() {
+		// A template that another checkout made would be restored without the escapes.
+		line("awkward root", n)
 		bound[n] = true
 	}
 

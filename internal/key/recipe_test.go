@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -112,5 +113,23 @@ func TestRecipeIngredients(t *testing.T) {
 	moved.Args[1], moved.Args[5] = "-I/home/u/other/inc", "/home/u/other/src/a.c"
 	if got := write(moved, sampleToolchain, id, Roots{{"checkout", "/home/u/other"}, {"home", "/home/u"}}, Settings{}); got != base {
 		t.Error("another checkout changes the compilation digest")
+	}
+}
+
+// A dependency file that was stored in /src/app must not be restored in /src/an app, where compilers write "an\\ app".
+func TestRecipeOfAwkwardRoot(t *testing.T) {
+	in := func(root string) Recipe {
+		c := sampleCompilation()
+		c.Dir, c.Source, c.Args = root, root+"/a.c", []string{"-c", root + "/a.c", "-MD", "-o", "a.o"}
+		return Write(c, sampleToolchain, digest.KeyOf([]byte("toolchain")), digest.Digest{}, Roots{{"checkout", root}}, Settings{})
+	}
+	plain := in("/src/app")
+	if other := in("/src/elsewhere"); other.Key != plain.Key {
+		t.Errorf("another plain checkout has another compilation digest:\n%s%s", plain.Text, other.Text)
+	}
+	for _, root := range []string{"/src/an app", "/src/a#b", "/src/a$b", "/src/a\tb"} {
+		if r := in(root); r.Key == plain.Key || !slices.Equal(r.Bound, []string{"checkout"}) {
+			t.Errorf("%q: bound to %v, and the compilation digest is another: %v; want checkout, true", root, r.Bound, r.Key != plain.Key)
+		}
 	}
 }
