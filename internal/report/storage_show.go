@@ -34,8 +34,10 @@ func (s *StorageSum) identity() string {
 	var parts []string
 	if s.Scope != "" {
 		parts = append(parts, "scope "+inert(s.Scope))
+	} else {
+		parts = append(parts, "nothing is written")
 	}
-	if s.Provider != "" {
+	if s.Provider != "" && s.Provider != "none" {
 		parts = append(parts, inert(s.Provider))
 	}
 	return strings.Join(parts, ", ")

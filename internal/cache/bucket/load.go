@@ -49,11 +49,11 @@ type start struct {
 // readyFor is how long puts wait for what is read now.
 const readyFor = 5 * time.Second
 
-// patience returns until when puts wait for what is read.
-func (s *start) patience() time.Time {
+// since returns when what is read now was begun.
+func (s *start) since() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.began.Add(readyFor)
+	return s.began
 }
 
 // end has nothing loaded any more.

@@ -13,7 +13,9 @@ import (
 // moving is a store of objects that can be seen to move: answers and bytes of bodies count, and what is compressed for it.
 type moving struct {
 	objects.Store
-	moves atomic.Int64
+	stillFor time.Duration
+	moves    atomic.Int64
+	answers  atomic.Int64 // of these
 }
 
 // Get implements objects.Store.
@@ -31,10 +33,7 @@ func (m *moving) Get(ctx context.Context, name string, offset, length int64) (io
 
 // Put implements objects.Store.
 func (m *moving) Put(ctx context.Context, name string, body io.ReadSeeker, size int64, sum [32]byte) (objects.Stored, error) {
-	stored, err := m.Store.Put(ctx, name, struct {
-		io.Reader
-		io.Seeker
-	}{&movingReader{body, m}, body}, size, sum)
+	stored, err := m.Store.Put(ctx, name, &sentBody{ReadSeeker: body, m: m}, size, sum)
 	m.answered(err)
 	return stored, err
 }
@@ -48,8 +47,33 @@ func (m *moving) List(ctx context.Context, prefix, after string, limit int) (obj
 
 func (m *moving) answered(err error) {
 	if err == nil {
+		m.answers.Add(1)
 		m.moves.Add(1)
 	}
+}
+
+// sentBody is a body under way. What a further attempt sends again has moved before.
+type sentBody struct {
+	io.ReadSeeker
+	m        *moving
+	at, most int64
+}
+
+func (b *sentBody) Read(p []byte) (int, error) {
+	n, err := b.ReadSeeker.Read(p)
+	if b.at += int64(n); b.at > b.most {
+		b.m.moves.Add(b.at - b.most)
+		b.most = b.at
+	}
+	return n, err
+}
+
+func (b *sentBody) Seek(offset int64, whence int) (int64, error) {
+	at, err := b.ReadSeeker.Seek(offset, whence)
+	if err == nil {
+		b.at = at
+	}
+	return at, err
 }
 
 type movingReader struct {
@@ -66,7 +90,7 @@ func (r *movingReader) Read(p []byte) (int, error) {
 // stillFor is how long somebody waits for a publication in which nothing moves.
 const stillFor = 5 * time.Second
 
-// errStill says that nothing moved.
+// errStill says that nothing moved for stillFor.
 var errStill = fmt.Errorf("the bucket has not answered for %s: %w", stillFor, context.DeadlineExceeded)
 
 // whileMoving returns a context that ends, with errStill as its cause, when for stillFor nothing moves. stop must be called.
@@ -74,7 +98,7 @@ func (m *moving) whileMoving(ctx context.Context) (moved context.Context, stop f
 	moved, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
 	go func() {
-		tick := time.NewTicker(stillFor)
+		tick := time.NewTicker(m.stillFor)
 		defer tick.Stop()
 		for last := m.moves.Load(); ; {
 			select {

@@ -165,6 +165,9 @@ func (p *prefetch) fetch(ctx context.Context, s span) error {
 		s.in.gone.Store(true)
 		return nil
 	}
+	if isShort(err) {
+		s.in.gone.Store(true)
+	}
 	if err != nil {
 		return err
 	}

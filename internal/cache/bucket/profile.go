@@ -167,6 +167,7 @@ func (p *publisher) putProfile(ctx context.Context) error {
 			made[at.rec.Name] = true
 		}
 	}
+	used := len(places)
 	ages := map[pack.ID]int{}
 	if base := p.base(); base != nil {
 		for i, item := range base.Items {
@@ -179,13 +180,11 @@ func (p *publisher) putProfile(ctx context.Context) error {
 			places = append(places, at)
 		}
 	}
-	x := pack.Profile{Provenance: p.t.o.Made}
-	refs, records := gather(places[:min(len(places), maxItems)])
-	x.Packs = refs
-	for _, r := range records {
-		x.Items = append(x.Items, pack.Item{Located: r, Age: ages[r.ID()]})
+	b, err := p.encodeProfile(places, ages)
+	if err != nil {
+		// What the profile that was read says need not be true, nor fit to what is.
+		b, err = p.encodeProfile(places[:used], nil)
 	}
-	b, err := pack.EncodeProfile(&x)
 	if err != nil {
 		return fmt.Errorf("write profile: %w", err)
 	}
@@ -199,6 +198,16 @@ func (p *publisher) putProfile(ctx context.Context) error {
 		s.known[id] = true
 	}
 	return nil
+}
+
+func (p *publisher) encodeProfile(places []location, ages map[pack.ID]int) ([]byte, error) {
+	x := pack.Profile{Provenance: p.t.o.Made}
+	refs, records := gather(places[:min(len(places), maxItems)])
+	x.Packs = refs
+	for _, r := range records {
+		x.Items = append(x.Items, pack.Item{Located: r, Age: ages[r.ID()]})
+	}
+	return pack.EncodeProfile(&x)
 }
 
 // scatteredOver returns the packs to gather from, if what was used lies in many more than it fills: all of them, or, where most of

@@ -52,10 +52,12 @@ type publisher struct {
 	first    time.Time // of the first put since the last publication; zero: none
 	last     time.Time // of the last put
 
-	failures int       // publications that failed, in a row
-	failed   error     // of the last of them
-	failedAt time.Time // by this machine's clock
-	failedOf int       // how much there was to name then
+	failures      int       // publications that failed, in a row
+	failed        error     // of the last of them
+	failedAt      time.Time // by this machine's clock
+	failedStill   bool      // because nothing moved
+	failedAnswers int64     // how many answers there had been then
+	failedOf      int       // how much there was to name then
 
 	storeTime time.Time // of the store, from its last answer
 	storeAt   time.Time // when that was, by this machine's clock

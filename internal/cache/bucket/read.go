@@ -82,6 +82,10 @@ func (t *Tier) openAt(ctx context.Context, at location) (io.ReadCloser, error) {
 		t.o.Log.Info("a pack is gone", "pack", at.in.object())
 		return nil, cache.ErrNotFound
 	}
+	if isShort(err) {
+		at.in.gone.Store(true)
+		return nil, t.wrong(at, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +99,31 @@ func (t *Tier) openAt(ctx context.Context, at location) (io.ReadCloser, error) {
 		return nil, t.wrong(at, err)
 	}
 	return &checked{t: t, at: at, payload: decoded, raw: raw, body: body}, nil
+}
+
+// isShort reports whether a pack is shorter than what names a place in it says: then no such place is to be trusted.
+func isShort(err error) bool {
+	var failed *objects.Error
+	return errors.As(err, &failed) && (failed.Code == "InvalidRange" || failed.Code == "WrongRange")
+}
+
+// firstGood returns what the first place gives that is there and right. Where none is, and one was wrong, the error says so.
+func firstGood[T any](found []location, read func(location) (T, error)) (T, error) {
+	none := cache.ErrNotFound
+	var zero T
+	for _, at := range found {
+		v, err := read(at)
+		var corrupt *cache.CorruptError
+		switch {
+		case err == nil:
+			return v, nil
+		case errors.As(err, &corrupt):
+			none = err
+		case !errors.Is(err, cache.ErrNotFound):
+			return zero, err
+		}
+	}
+	return zero, none
 }
 
 // checked is a payload under way. Bytes that are wrong it tells from bytes that did not arrive.

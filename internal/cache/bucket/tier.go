@@ -47,6 +47,9 @@ type Options struct {
 
 	Now func() time.Time
 	Log *slog.Logger
+	// stillFor and readyFor are those of the constants, unless a test has less time.
+	stillFor, readyFor time.Duration
+
 	// Problem is told of failures in the background, as often as they happen. It may be nil.
 	Problem func(error)
 }
@@ -96,12 +99,15 @@ func Open(o Options) (*Tier, error) {
 	if o.MaxPrefetch == 0 {
 		o.MaxPrefetch = DefaultPrefetch
 	}
+	if o.stillFor == 0 {
+		o.stillFor, o.readyFor = stillFor, readyFor
+	}
 	if o.Problem == nil {
 		o.Problem = func(error) {}
 	}
 	t := &Tier{o: o, known: newCatalogue()}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	t.moving = &moving{Store: o.Objects}
+	t.moving = &moving{Store: o.Objects, stillFor: o.stillFor}
 	t.o.Objects = t.moving
 	t.blocks = newBlocks(t.ctx, t.moving)
 	t.start = &start{ready: make(chan struct{}), landed: make(chan struct{})}
@@ -179,19 +185,13 @@ func (t *Tier) Result(ctx context.Context, key digest.Key) (*compile.Result, err
 	if err != nil {
 		return nil, err
 	}
-	for _, at := range found {
+	return firstGood(found, func(at location) (*compile.Result, error) {
 		r, err := t.result(ctx, at)
-		switch {
-		case errors.Is(err, cache.ErrNotFound):
-			continue
-		case err != nil:
-			return nil, err
+		if err == nil && !t.complete(r) {
+			return nil, cache.ErrNotFound
 		}
-		if t.complete(r) {
-			return r, nil
-		}
-	}
-	return nil, cache.ErrNotFound
+		return r, err
+	})
 }
 
 // InputSets implements cache.Store.
@@ -202,29 +202,36 @@ func (t *Tier) InputSets(ctx context.Context, compilation digest.Key) ([]*compil
 	if err != nil && !errors.Is(err, cache.ErrNotFound) {
 		return nil, err
 	}
-	var chosen []location
+	var chosen [][]location // the places of each set
 	for _, at := range found {
-		same := func(other location) bool { return other.rec.Sum == at.rec.Sum }
-		if len(chosen) < cache.MaxInputSets && !slices.ContainsFunc(chosen, same) {
-			chosen = append(chosen, at)
+		i := slices.IndexFunc(chosen, func(places []location) bool { return places[0].rec.Sum == at.rec.Sum })
+		switch {
+		case i >= 0:
+			chosen[i] = append(chosen[i], at)
+		case len(chosen) < cache.MaxInputSets:
+			chosen = append(chosen, []location{at})
 		}
 	}
 	read := make([]*compile.InputSet, len(chosen))
 	var g errgroup.Group
 	g.SetLimit(setsAtOnce)
-	for i, at := range chosen {
-		g.Go(func() error {
-			b, err := t.read(ctx, at)
+	for i, places := range chosen {
+		g.Go(func() (err error) {
+			read[i], err = firstGood(places, func(at location) (*compile.InputSet, error) {
+				b, err := t.read(ctx, at)
+				if err != nil {
+					return nil, err
+				}
+				set, err := compile.ParseInputSet(b)
+				if err != nil {
+					return nil, t.wrong(at, err)
+				}
+				return set, nil
+			})
 			if errors.Is(err, cache.ErrNotFound) {
 				return nil
 			}
-			if err != nil {
-				return err
-			}
-			if read[i], err = compile.ParseInputSet(b); err != nil {
-				return t.wrong(at, err)
-			}
-			return nil
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -244,17 +251,12 @@ func (t *Tier) Open(ctx context.Context, d digest.Digest) (io.ReadCloser, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, at := range found {
+	return firstGood(found, func(at location) (io.ReadCloser, error) {
 		if at.rec.Size != d.Size() {
-			continue
+			return nil, cache.ErrNotFound
 		}
-		r, err := t.openAt(ctx, at)
-		if errors.Is(err, cache.ErrNotFound) {
-			continue
-		}
-		return r, err
-	}
-	return nil, cache.ErrNotFound
+		return t.openAt(ctx, at)
+	})
 }
 
 // Note implements cache.Notes.
@@ -269,13 +271,7 @@ func (t *Tier) Note(ctx context.Context, name digest.Key) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, at := range found {
-		b, err := t.read(ctx, at)
-		if !errors.Is(err, cache.ErrNotFound) {
-			return b, err
-		}
-	}
-	return nil, cache.ErrNotFound
+	return firstGood(found, func(at location) ([]byte, error) { return t.read(ctx, at) })
 }
 
 // Put implements cache.Store.
@@ -370,7 +366,7 @@ func (t *Tier) writable(ctx context.Context) error {
 // stored twice, which is no harm.
 func (t *Tier) ready(ctx context.Context) error {
 	// However many puts there are, they wait once: the queue behind them is that of a build.
-	patient, cancel := context.WithDeadline(ctx, t.start.patience())
+	patient, cancel := context.WithDeadline(ctx, t.start.since().Add(t.o.readyFor))
 	defer cancel()
 	_ = t.load(patient)
 	return ctx.Err()

@@ -23,15 +23,6 @@ func (p *publisher) publish(ctx context.Context, last bool) error {
 	if p.box == nil {
 		return nil
 	}
-	select {
-	case p.turn <- struct{}{}:
-		defer func() { <-p.turn }()
-	case <-ctx.Done():
-		return p.unpublished(ctx.Err())
-	}
-	if p.isClosed() {
-		return p.unpublished(errClosed)
-	}
 	// Who runs, stops and drains asks each time; a bucket that is away costs each of them only once.
 	if err := p.justFailed(); err != nil {
 		return p.unpublished(err)
@@ -45,6 +36,17 @@ func (p *publisher) publish(ctx context.Context, last bool) error {
 		case <-p.adopted: // what was left over goes too
 		case <-ctx.Done():
 		}
+	}
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		err := fmt.Errorf("publish to %s: %w", p.t.o.Objects, context.Cause(ctx))
+		p.noteFailure(asked, ctx, err)
+		return p.unpublished(err)
+	}
+	if p.isClosed() {
+		return p.unpublished(errClosed)
 	}
 	var errs []error
 	if last {
@@ -64,7 +66,7 @@ func (p *publisher) publish(ctx context.Context, last bool) error {
 	if err != nil && ctx.Err() != nil && asked.Err() == nil && !isTold(err) {
 		err = fmt.Errorf("publish to %s: %w", p.t.o.Objects, context.Cause(ctx))
 	}
-	p.noteFailure(asked, err)
+	p.noteFailure(asked, ctx, err)
 	if err != nil {
 		if !last || asked.Err() == nil { // who waited no longer tells so
 			p.t.problem("publish", err)
@@ -83,24 +85,32 @@ func isTold(err error) bool {
 // failedFor is for how long a failure answers further publications of the same, when it came twice.
 const failedFor = 10 * time.Second
 
+// stillAgain is for how long nobody waits again for a bucket that did not answer, unless it answers somebody else.
+const stillAgain = 5 * time.Minute
+
 func (p *publisher) justFailed() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failures > 1 && p.failedOf == len(p.named) && p.t.o.Now().Sub(p.failedAt) < failedFor {
+	age := p.t.o.Now().Sub(p.failedAt)
+	switch {
+	case p.failures > 1 && p.failedOf == len(p.named) && age < failedFor,
+		p.failures > 0 && p.failedStill && p.failedAnswers == p.t.moving.answers.Load() && age < stillAgain:
 		return p.failed
 	}
 	return nil
 }
 
-func (p *publisher) noteFailure(ctx context.Context, err error) {
+// noteFailure remembers how a publication went that was asked for with one context and made with another.
+func (p *publisher) noteFailure(asked, made context.Context, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err == nil || ctx.Err() != nil { // who asked had no more time; the next one may
-		p.failures = 0
+	if err == nil || asked.Err() != nil { // who asked had no more time; the next one may
+		p.failures, p.failed = 0, nil
 		return
 	}
 	p.failures++
-	p.failed, p.failedAt, p.failedOf = err, p.t.o.Now(), len(p.named)
+	p.failedStill = context.Cause(made) == errStill
+	p.failed, p.failedAt, p.failedOf, p.failedAnswers = err, p.t.o.Now(), len(p.named), p.t.moving.answers.Load()
 }
 
 // unpublished adds to an error what waits because of it.
