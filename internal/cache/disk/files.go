@@ -72,14 +72,21 @@ func (f files) rename(old, path string) error {
 	if err := f.check(OpRename, path); err != nil {
 		return err
 	}
+	// A directory that was just made is empty, and whoever trims may remove it before the file is there.
 	err := os.Rename(old, path)
-	if errors.Is(err, fs.ErrNotExist) {
+	for range renames {
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
 		if err = f.mkdirAll(filepath.Dir(path)); err == nil {
 			err = os.Rename(old, path)
 		}
 	}
 	return err
 }
+
+// renames is how often a rename makes its directory.
+const renames = 10
 
 func (f files) mkdirAll(dir string) error {
 	if err := f.check(OpMkdir, dir); err != nil {
