@@ -26,7 +26,7 @@ var layers = []struct {
 		"internal/cache", "internal/cache/bucket/objects", "internal/cache/bucket/pack", "internal/credentials", "internal/frontend", "internal/report",
 	}},
 	{3, []string{
-		"internal/frontend/cc", "internal/key", "internal/github",
+		"internal/frontend/cc", "internal/frontend/rustc", "internal/key", "internal/github",
 		"internal/cache/cachetest", "internal/cache/disk", "internal/cache/tiers", "internal/cache/bucket",
 		"internal/cache/bucket/objects/objectstest", "internal/cache/bucket/objects/dir", "internal/cache/bucket/objects/s3", "internal/cache/bucket/objects/s3/s3test",
 	}},
@@ -38,11 +38,12 @@ var layers = []struct {
 
 // only lists, for packages whose imports from this module are fixed, the whole of them.
 var only = map[string][]string{
-	"cmd/ccwrap":           {"internal/wrapper"},
-	"internal/wrapper":     {"internal/protocol"},
-	"internal/github":      {},
-	"internal/credentials": {},
-	"internal/frontend/cc": {"internal/compile", "internal/digest", "internal/frontend"},
+	"cmd/ccwrap":              {"internal/wrapper"},
+	"internal/wrapper":        {"internal/protocol"},
+	"internal/github":         {},
+	"internal/credentials":    {},
+	"internal/frontend/cc":    {"internal/compile", "internal/digest", "internal/frontend"},
+	"internal/frontend/rustc": {"internal/compile", "internal/digest", "internal/frontend"},
 }
 
 // homes lists, for each module outside of this one, who may import it.

@@ -28,6 +28,7 @@
 // # One thing each
 //
 //   - frontend/cc is gcc and clang: what arguments mean, what a toolchain is, what a compile has read.
+//   - frontend/rustc is rustc and clippy-driver, as cargo calls them.
 //   - key is the law: the recipe of a compilation, the state of files, and the key made of both.
 //   - cache/disk is the store in a directory.
 //   - cache/bucket is the store that machines share: what is where, fetching ahead, publishing. objects/s3 and objects/dir are the

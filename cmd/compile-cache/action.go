@@ -87,6 +87,9 @@ func (c *actionStartCmd) start(a *app) error {
 		set(p.Name, p.Value)
 	}
 
+	for _, p := range a.cargoSettings() {
+		set(p.Name, p.Value)
+	}
 	job.Unrecorded = a.unrecorded()
 	lease, err := a.prepare()
 	if err != nil {
@@ -100,6 +103,11 @@ func (c *actionStartCmd) start(a *app) error {
 		return err
 	}
 	fmt.Fprintf(a.stdout, "compile-cache: serving %s; compilers of later steps are found in %s\n", a.place.Dir, a.shims())
+	for _, p := range exports.Env {
+		if p.Name == "CARGO_INCREMENTAL" {
+			fmt.Fprintln(a.stdout, "compile-cache: "+incrementalNote)
+		}
+	}
 	return nil
 }
 

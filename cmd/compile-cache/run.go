@@ -52,9 +52,14 @@ func (c *runCmd) Run(a *app) error {
 		}
 	}
 	lease, err := a.prepare()
+	nonIncremental := false
 	if err != nil {
 		a.ui.warningf("%v; the build runs uncached", err)
 	} else {
+		for _, s := range a.cargoSettings() {
+			a.setenv(s.Name, s.Value)
+			nonIncremental = nonIncremental || s.Name == "CARGO_INCREMENTAL"
+		}
 		defer lease.Close()
 		a.setenv("PATH", a.shims()+string(os.PathListSeparator)+a.getenv("PATH"))
 		a.setenv("COMPILE_CACHE_RUN", run)
@@ -65,7 +70,7 @@ func (c *runCmd) Run(a *app) error {
 		a.publish(lease)
 	}
 	if err == nil && !c.Quiet {
-		a.summarize(run, a.unrecorded()-unrecorded)
+		a.summarize(run, a.unrecorded()-unrecorded, nonIncremental)
 	}
 	return ended
 }
@@ -169,8 +174,8 @@ func (a *app) unrecorded() int64 {
 	return fi.Size()
 }
 
-// summarize says in a few lines what the cache did for this build.
-func (a *app) summarize(run string, unrecorded int64) {
+// summarize says in a few lines what the cache did for this build; nonIncremental, that we told cargo not to compile incrementally.
+func (a *app) summarize(run string, unrecorded int64, nonIncremental bool) {
 	s, err := report.Load(a.place.Dir, a.reportOptions(run))
 	if err == nil {
 		s.Stats.Unrecorded = unrecorded
@@ -179,6 +184,9 @@ func (a *app) summarize(run string, unrecorded int64) {
 			s.Tally.Storage[i].Problems, s.Tally.Storage[i].OtherProblems = nil, 0
 		}
 		err = s.WriteTerminal(a.stderr)
+		if c := s.Stats.ByCompiler; nonIncremental && c.Rustc.Sum()+c.Clippy.Sum() > 0 {
+			a.ui.hintf("%s", incrementalNote)
+		}
 	}
 	if err != nil {
 		a.ui.warningf("no summary: %v", err)

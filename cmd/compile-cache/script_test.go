@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -129,6 +130,7 @@ func (p *scriptPrograms) setup(e *testscript.Env) error {
 	e.Setenv("FAKE", filepath.Join(p.fake, fakecc.Name))
 	e.Setenv("SYSPATH", e.Getenv("PATH"))
 	e.Setenv("PATH", p.bin+":"+e.Getenv("PATH"))
+	e.Setenv("RUSTBIN", rustPrograms())        // rustc and cargo themselves: their proxies want the user's HOME
 	e.Setenv("SIDE", dir)                      // for what is not to be among the sources
 	e.Setenv("COMPILE_CACHE_SCRIPT_MARK", dir) // by which daemons of this script are known
 	e.Defer(func() {
@@ -225,6 +227,10 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 
 func scriptCondition(cond string) (bool, error) {
 	switch cond {
+	case "rust":
+		return exists(filepath.Join(rustPrograms(), "cargo")), nil
+	case "clippy":
+		return exists(filepath.Join(rustPrograms(), "clippy-driver")), nil
 	case "root":
 		return os.Getuid() == 0, nil
 	case "mount":
@@ -232,6 +238,15 @@ func scriptCondition(cond string) (bool, error) {
 	}
 	return false, fmt.Errorf("unknown condition %q", cond)
 }
+
+// rustPrograms returns the directory of the installed Rust compiler's programs; there may be none.
+var rustPrograms = sync.OnceValue(func() string {
+	out, err := exec.Command("rustc", "--print", "sysroot").Output()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(strings.TrimSpace(string(out)), "bin")
+})
 
 // place is where the script's environment puts the instance now.
 func place(ts *testscript.TestScript) protocol.Place {

@@ -33,8 +33,8 @@ func (inv *Invocation) Getenv(name string) (string, bool) {
 type Compilation struct {
 	*Invocation
 
-	Kind     string   // compiler kind for statistics and advice: "gcc", "clang"
-	Language string   // "c", "c++"
+	Kind     string   // compiler kind for statistics and advice: "gcc", "clang", "rustc", "clippy"
+	Language string   // "c", "c++", "rust"
 	Source   string   // absolute path of the main source; see Inputs
 	Args     []string // the arguments that decide the output, in order, response files expanded
 	EnvNames []string // variables the compiler reads, sorted; unset differs from empty
@@ -50,6 +50,9 @@ type Compilation struct {
 	// Dirs are the search directories that the arguments name. Absolute.
 	Dirs []string
 
+	// Roots are directories of this compile's own that become roots beside those of every invocation.
+	Roots []Root
+
 	// BindAll is why outputs depend on all roots though no scan of them may show it ("lto", "define"); "" if they do not.
 	BindAll string
 
@@ -61,11 +64,18 @@ type Compilation struct {
 	Detail any
 }
 
+// Root is a directory below which paths are spelled with a placeholder.
+type Root struct {
+	Name string // "target", "cargo-home"; see key.FindRoots for those of every invocation
+	Path string // absolute
+}
+
 // Output is one file that a compilation writes.
 type Output struct {
-	Role     string // "object", "dependencies", "coverage-notes", "split-dwarf", "stack-usage"
+	Role     string // "object", "dependencies", "coverage-notes", "split-dwarf", "stack-usage"; "metadata", "library"
 	Path     string // absolute
 	Optional bool   // success without it is possible
+	Empty    bool   // success with an empty one is possible
 	Text     bool   // stored with roots as placeholders and expanded when restored; such an output binds to no root
 	Replaced bool   // the compiler replaces the file (a new inode, fresh mode) instead of writing into the old one
 }

@@ -48,6 +48,9 @@ const (
 	ReasonInput           ReasonID = "input"
 	ReasonOutputTooLarge  ReasonID = "output-too-large"
 	ReasonTerminal        ReasonID = "terminal"
+	ReasonLink            ReasonID = "link"
+	ReasonIncremental     ReasonID = "incremental"
+	ReasonMacro           ReasonID = "procedural-macro"
 )
 
 // Reasons of bypassed invocations.

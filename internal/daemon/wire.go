@@ -18,6 +18,7 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/engine"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/cc"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc"
 	"github.com/compile-cache/compile-cache-action/internal/github"
 	"github.com/compile-cache/compile-cache-action/internal/key"
 	"github.com/compile-cache/compile-cache-action/internal/protocol"
@@ -71,7 +72,7 @@ func build(o Options, log *slog.Logger) (*Server, error) {
 	state.Fine = clock.TestTimes()
 	var serial atomic.Uint64
 	s.engine = engine.New(engine.Config{
-		Store: s.stack, Tier: "disk", Frontends: []frontend.Frontend{cc.New()}, State: state, Clock: clock,
+		Store: s.stack, Tier: "disk", Frontends: []frontend.Frontend{cc.New(), rustc.New()}, State: state, Clock: clock,
 		Scratch: func() string {
 			if !hasRoom(scratch) {
 				return ""

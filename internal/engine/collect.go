@@ -53,6 +53,11 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 	if in.BindAll != "" {
 		bound = c.roots.Names()
 	}
+	for _, p := range in.BindPaths {
+		if name := c.roots.Of(p); name != "" {
+			bound = union(bound, []string{name})
+		}
+	}
 	bound = union(bound, c.recipe.Bound)
 	stdout, stderr := c.roots.Template(ran.Stdout), c.roots.Template(ran.Stderr)
 	bound = union(bound, c.boundMessages(in, stdout, stderr))
@@ -203,7 +208,7 @@ func (c *call) collectOne(o compile.Output, watch *key.Watch) (*blob, []string, 
 	if n != before.Size() || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
 		return nil, nil, compile.Refuse(compile.ReasonOutputShared, o.Path)
 	}
-	if n == 0 && !o.Optional && !o.Text {
+	if n == 0 && !o.Optional && !o.Empty && !o.Text {
 		return nil, nil, compile.Refuse(compile.ReasonOutputFile, o.Path+" is empty")
 	}
 	b := &blob{stored: compile.StoredOutput{Role: o.Role, Mode: 0o666, Text: o.Text}}

@@ -106,7 +106,7 @@ func (c *call) identify(ctx context.Context) error {
 	c.tc = tc
 	c.event.Compiler = tc.Kind
 	c.id = key.Identity(tc)
-	c.roots = key.FindRoots(c.inv, c.view.Exists, c.set.roots.Dirs...)
+	c.roots = key.FindRoots(c.inv, c.view.Exists, append(key.Listed(c.set.roots.Dirs), c.comp.Roots...)...)
 	var source digest.Digest
 	if c.comp.PerSource {
 		if source, err = c.view.Digest(c.comp.Source); err != nil {

@@ -71,6 +71,8 @@ type Inputs struct {
 	Env     []string
 	Once    []int  // indexes into Paths, see compile.InputSet
 	BindAll string // why the outputs depend on all roots, as in compile.Compilation; "" otherwise
+	// BindPaths are paths whose spelling decided the outputs, perhaps without a trace in them: the roots that they lie in are bound.
+	BindPaths []string
 	// Dirs are directories whose identity (device and inode) decided where names were found: search directories.
 	Dirs []string
 }

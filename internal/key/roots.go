@@ -5,7 +5,6 @@ import (
 	"os"
 	"path"
 	"sort"
-	"strconv"
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
@@ -21,10 +20,9 @@ type Root struct {
 type Roots []Root
 
 // FindRoots returns the roots of an invocation: the checkout (GITHUB_WORKSPACE, else the nearest directory upwards that
-// holds .git), HOME, the further directories as "root1" and so on, and the working directory where it lies in none of these.
-// What is a root already keeps its name. "/" and top-level directories are never roots: their text is everywhere. exists
-// is Files.Exists.
-func FindRoots(inv *compile.Invocation, exists func(dir, name string) bool, further ...string) Roots {
+// holds .git), HOME, the further ones, and the working directory where it lies in none of these. What is a root already keeps
+// its name. "/" and top-level directories are never roots: their text is everywhere. exists is Files.Exists.
+func FindRoots(inv *compile.Invocation, exists func(dir, name string) bool, further ...compile.Root) Roots {
 	var roots Roots
 	add := func(name, p string) {
 		p = path.Clean(p)
@@ -46,8 +44,8 @@ func FindRoots(inv *compile.Invocation, exists func(dir, name string) bool, furt
 	if home, ok := inv.Getenv("HOME"); ok {
 		add("home", home)
 	}
-	for i, dir := range further {
-		add("root"+strconv.Itoa(i+1), dir)
+	for _, r := range further {
+		add(r.Name, r.Path)
 	}
 	inside := false
 	for _, r := range roots {
@@ -82,6 +80,16 @@ func (rs Roots) SpellPath(p string) string {
 		}
 	}
 	return p
+}
+
+// Of returns the name of the root that a path lies in, "" for none.
+func (rs Roots) Of(p string) string {
+	for _, r := range rs {
+		if within(p, r.Path) {
+			return r.Name
+		}
+	}
+	return ""
 }
 
 // ExpandPath is the inverse of SpellPath; ok is false where the root is not one of this invocation's.

@@ -2,8 +2,20 @@ package key
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
 )
+
+// Listed names the directories of a list of further roots: root1, root2 and so on.
+func Listed(dirs []string) []compile.Root {
+	var roots []compile.Root
+	for i, dir := range dirs {
+		roots = append(roots, compile.Root{Name: "root" + strconv.Itoa(i+1), Path: dir})
+	}
+	return roots
+}
 
 // Mappable returns the roots for which prefix maps can be given: all, or only those at the given directories. A
 // path with bytes that compilers escape is none of them: outputs depend on it in any case.

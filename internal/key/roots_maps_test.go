@@ -23,7 +23,7 @@ func TestFindFurtherRoots(t *testing.T) {
 			Roots{{"checkout", "/home/u/proj"}, {"root3", "/home/u/x/y"}, {"home", "/home/u"}, {"root1", "/srv/b"}}},
 		{"/srv/b", []string{"/", "/srv", "/opt/c"}, Roots{{"home", "/home/u"}, {"directory", "/srv/b"}, {"root3", "/opt/c"}}},
 	} {
-		got := FindRoots(&compile.Invocation{Dir: c.dir, Env: []string{"HOME=/home/u"}}, git, c.further...)
+		got := FindRoots(&compile.Invocation{Dir: c.dir, Env: []string{"HOME=/home/u"}}, git, Listed(c.further)...)
 		if !slices.IsSortedFunc(got, func(a, b Root) int { return len(b.Path) - len(a.Path) }) {
 			t.Errorf("FindRoots(%q, %q) = %v, want the longest path first", c.dir, c.further, got)
 		}

@@ -37,6 +37,24 @@ func TestFindRoots(t *testing.T) {
 	}
 }
 
+func TestFindRootsOfACompilation(t *testing.T) {
+	inv := &compile.Invocation{Dir: "/c/home/registry/x", Env: []string{"HOME=/root"}}
+	got := FindRoots(inv, func(string, string) bool { return false },
+		compile.Root{Name: "target", Path: "/t/x"}, compile.Root{Name: "cargo-home", Path: "/c/home/"}, compile.Root{Name: "again", Path: "/t/x"},
+		compile.Root{Name: "top", Path: "/t"}, compile.Root{Name: "relative", Path: "x/y"})
+	if d := cmp.Diff(got, Roots{{"cargo-home", "/c/home"}, {"target", "/t/x"}}); d != "" {
+		t.Errorf("FindRoots (-got +want):\n%s", d)
+	}
+}
+
+func TestRootOf(t *testing.T) {
+	for path, want := range map[string]string{"/home/u/proj/a": "checkout", "/home/u/project": "home", "/home/u": "home", "/usr": ""} {
+		if got := testRoots.Of(path); got != want {
+			t.Errorf("Of(%q) = %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestSpellPathRoundTrip(t *testing.T) {
 	for path, want := range map[string]string{
 		"/home/u/proj/a.c": "<checkout>/a.c", "/home/u/proj": "<checkout>", "/home/u/project/a.c": "<home>/project/a.c",

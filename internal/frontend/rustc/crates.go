@@ -1,0 +1,189 @@
+package rustc
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
+)
+
+// maxCrate bounds a crate's file that is searched for the names of what it loads.
+const maxCrate = 1 << 30
+
+// hashLen is the length of the hash that cargo puts into -C extra-filename, behind "-".
+const hashLen = 16
+
+// loaded finds the files of all crates that the compile will load: those of --extern, and those that the metadata of these
+// names. Metadata lists all crates that were loaded when it was made, so one level is all levels. rustc takes the
+// metadata beside a library where both are there.
+func (p *parser) loaded() *compile.Decline {
+	if len(p.externs) == 0 {
+		return nil
+	}
+	seen := map[string]bool{}
+	add := func(path string) {
+		if !seen[path] {
+			seen[path] = true
+			p.det.crates = append(p.det.crates, path)
+			p.det.macros = p.det.macros || isShared(path)
+		}
+	}
+	wanted := map[string]bool{}
+	for _, path := range p.externs {
+		if hashOf(filepath.Base(path)) == "" {
+			return compile.Refuse(compile.ReasonOption, "--extern "+path+" without a hash in its name")
+		}
+		add(path)
+		hashes, err := p.f.loads(path, p.files.Digest, p.files.Read)
+		if err != nil {
+			return compile.Refuse(compile.ReasonInput, err.Error())
+		}
+		for _, h := range hashes {
+			wanted[h] = true
+		}
+	}
+	for _, dir := range p.det.crateDirs {
+		names, err := p.files.Names(dir)
+		if err != nil {
+			return compile.Refuse(compile.ReasonInput, err.Error())
+		}
+		metadata := map[string]bool{}
+		for _, name := range names {
+			if stem, ok := strings.CutSuffix(name, ".rmeta"); ok {
+				metadata[stem] = true
+			}
+		}
+		for _, name := range names {
+			if !wanted[hashOf(name)] {
+				continue
+			}
+			path := filepath.Join(dir, name)
+			stem, ok := strings.CutSuffix(name, ".rlib")
+			if strings.HasSuffix(name, ".rmeta") || ok && !metadata[stem] || isShared(name) {
+				if d := p.known(path); d != nil {
+					return d
+				}
+				add(path)
+			}
+		}
+	}
+	for _, path := range p.det.crates {
+		if name := macroOf(path); refusedMacros[name] {
+			return compile.Refuse(compile.ReasonMacro, name)
+		}
+	}
+	return nil
+}
+
+// known refuses what is no plain file.
+func (p *parser) known(path string) *compile.Decline {
+	if info, err := p.files.Stat(path); err != nil || !isRegular(info) {
+		return compile.Refuse(compile.ReasonInput, path)
+	}
+	return nil
+}
+
+// isShared reports whether a file is a shared library: a procedural macro, or a dylib, whose crates may be macros too.
+func isShared(name string) bool {
+	switch filepath.Ext(name) {
+	case ".so", ".dylib", ".dll":
+		return true
+	}
+	return false
+}
+
+// hashOf returns the hash in the name of a crate's file, libNAME-HASH.EXT, "" where there is none.
+func hashOf(base string) string {
+	stem := strings.TrimSuffix(base, filepath.Ext(base))
+	at := len(stem) - hashLen
+	if at < 1 || stem[at-1] != '-' || !isHash(stem[at:]) || !isShared(base) && !strings.HasPrefix(base, "lib") {
+		return ""
+	}
+	return stem[at:]
+}
+
+func isHash(s string) bool {
+	for i := range len(s) {
+		if (s[i] < '0' || s[i] > '9') && (s[i] < 'a' || s[i] > 'f') {
+			return false
+		}
+	}
+	return len(s) == hashLen
+}
+
+// loads returns the hashes of the crates that a crate's metadata names. Shared libraries say nothing: their metadata is compressed,
+// and what a macro was made of is in its content.
+func (f *Frontend) loads(path string, contentOf func(string) (digest.Digest, error), read func(string, int64) ([]byte, digest.Digest, error)) ([]string, error) {
+	if isShared(path) {
+		return nil, nil
+	}
+	d, err := contentOf(path)
+	if err != nil {
+		return nil, err
+	}
+	if known, ok := f.crates.get(d); ok {
+		return known, nil
+	}
+	content, d, err := read(path, maxCrate)
+	if err != nil {
+		return nil, err
+	}
+	hashes := namedCrates(content)
+	if !slices.Contains(hashes, hashOf(filepath.Base(path))) {
+		// Metadata names its own crate too: what does not is none as we know it.
+		return nil, fmt.Errorf("%s does not name its own crate", path)
+	}
+	f.crates.put(d, hashes)
+	return hashes, nil
+}
+
+// namedCrates finds the extra-filenames in metadata: strings of 17 bytes, their length before them and 0xc1 behind, as rustc writes
+// them since 2022. What looks like one and is none does no harm, since no file bears its name.
+func namedCrates(content []byte) []string {
+	var hashes []string
+	seen := map[string]bool{}
+	before, after := []byte("\x11-"), byte(0xc1)
+	for {
+		i := bytes.Index(content, before)
+		if i < 0 {
+			return hashes
+		}
+		content = content[i+len(before):]
+		if len(content) <= hashLen || content[hashLen] != after {
+			continue
+		}
+		if h := string(content[:hashLen]); isHash(h) && !seen[h] {
+			seen[h] = true
+			hashes = append(hashes, h)
+		}
+	}
+}
+
+// crateMemory remembers what crates load, by content. Beyond maxCrates all are forgotten.
+type crateMemory struct {
+	mu    sync.Mutex // guards known
+	known map[digest.Digest][]string
+}
+
+const maxCrates = 20_000
+
+func (m *crateMemory) get(d digest.Digest) ([]string, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	hashes, ok := m.known[d]
+	return hashes, ok
+}
+
+func (m *crateMemory) put(d digest.Digest, hashes []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil || len(m.known) >= maxCrates {
+		m.known = make(map[digest.Digest][]string)
+	}
+	m.known[d] = hashes
+}

@@ -1,0 +1,126 @@
+// Package rustc is the front-end of Rust as compiled by rustc and clippy-driver, the way cargo calls them.
+//
+// # What it takes
+//
+// Compiles that link nothing: crates of type lib and rlib, with any of the outputs dep-info, metadata and link, and crates of any
+// type with dep-info and metadata alone (cargo check, cargo clippy). Everything else is declined with a reason: whatever
+// links, incremental compiles, options that are not in the table (options.go).
+//
+// # What a compile depends on
+//
+// Besides arguments and variables: the sources and variables that its dep-info lists, each crate that it loads, and the compiler.
+// Loaded crates are not only those of --extern: the metadata of each names all crates below it by their -C extra-filename,
+// which cargo makes a hash (crates.go). A crate that loads a procedural macro, however deep, runs a program of somebody's
+// that may read anything: its package's files and the whole environment count (macros.go), and macros that are known
+// to read further are declined.
+//
+// Nothing is added to a compile's arguments: the set of outputs is part of what rustc writes into metadata, so a hidden dep-info
+// would change it. Calls without one are declined.
+//
+// # Where each part is
+//
+//	options.go, parse.go   an invocation becomes a compilation
+//	outputs.go             where its outputs go
+//	crates.go, macros.go   the crates that it will load, and what macros among them may read
+//	toolchain*.go          the compiler, by content
+//	depinfo.go, inputs.go  what a compile read, and what it looked for in vain
+//	archive.go             what a library holds beside the crate's own code
+//
+// All methods may be called from many goroutines at once. Two bounded memories are kept: what crates load, by content, and what
+// toolchains are made of.
+package rustc
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+)
+
+// Frontend implements frontend.Frontend for rustc and clippy-driver.
+type Frontend struct {
+	crates crateMemory
+	chains chainMemory
+}
+
+var _ frontend.Frontend = (*Frontend)(nil)
+
+// New returns a Frontend that remembers nothing yet.
+func New() *Frontend { return &Frontend{} }
+
+// Match implements frontend.Frontend.
+func (*Frontend) Match(base string) bool { return kindOf(base) != "" }
+
+// kindOf returns the kind of a program by its base name, "" for another program.
+func kindOf(base string) string {
+	switch strings.TrimSuffix(base, ".exe") {
+	case "rustc":
+		return "rustc"
+	case "clippy-driver":
+		return "clippy"
+	}
+	return ""
+}
+
+// Plan implements frontend.Frontend: the compiler is run as it was called.
+func (*Frontend) Plan(c *compile.Compilation, _ *compile.Toolchain, scratch string) frontend.Plan {
+	return frontend.Plan{Args: c.Invocation.Args, Scratch: scratch}
+}
+
+// detail is what Parse learnt beyond compile.Compilation. It is the Detail of every compilation of this front-end.
+type detail struct {
+	clippy bool
+	source string // as on the command line
+	target string // of --target, "" for the host's
+
+	crate, extra string   // --crate-name, -C extra-filename
+	library      string   // the output of link, "" for none
+	depInfo      string   // the output of dep-info
+	humanText    bool     // messages are not JSON
+	crateDirs    []string // -L dependency, absolute
+	nativeDirs   []string // -L native, absolute
+	nativeLibs   []string // -l: names that may be looked for in them
+	static       bool     // one of these is static whatever the source says
+	crates       []string // files of the crates that will be loaded, direct ones first
+	macros       bool     // procedural macros are among them
+	pkg          string   // CARGO_MANIFEST_DIR where what lies there counts, else ""
+	pkgFiles     []string // the files of pkg, absolute
+}
+
+// absolute joins a path to the working directory and removes "." components and doubled slashes; ".." stays, because links may
+// stand before it.
+func absolute(dir, path string) string {
+	if !strings.HasPrefix(path, "/") {
+		path = dir + "/" + path
+	}
+	if !strings.Contains(path, "//") && !strings.Contains(path, "/.") && !strings.HasSuffix(path, "/") {
+		return path
+	}
+	var out []string
+	for part := range strings.SplitSeq(path, "/") {
+		if part != "" && part != "." {
+			out = append(out, part)
+		}
+	}
+	return "/" + strings.Join(out, "/")
+}
+
+// Bits of st_mode.
+const (
+	modeType    = 0o170000
+	modeDir     = 0o040000
+	modeRegular = 0o100000
+)
+
+func isRegular(fi frontend.FileInfo) bool   { return fi.Mode&modeType == modeRegular }
+func isDirectory(fi frontend.FileInfo) bool { return fi.Mode&modeType == modeDir }
+
+// parents returns a directory and all above it, "/" left out.
+func parents(dir string) []string {
+	var out []string
+	for d := filepath.Clean(dir); len(d) > 1; d = filepath.Dir(d) {
+		out = append(out, d)
+	}
+	return out
+}

@@ -1,0 +1,280 @@
+package rustc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+)
+
+const (
+	maxDepInfo  = 16 << 20
+	maxArchives = 64 // native libraries in the directories of one call
+	maxSource   = 64 << 20
+)
+
+// gathering is one call of Inputs.
+type gathering struct {
+	c     *compile.Compilation
+	d     *detail
+	run   frontend.Run
+	files frontend.Files
+	in    frontend.Inputs
+	known map[string]bool // of in.Paths
+}
+
+// Inputs implements frontend.Frontend.
+func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, _ *compile.Toolchain, run frontend.Run, files frontend.Files, _ frontend.Prober) (*frontend.Inputs, error) {
+	g := &gathering{c: c, d: c.Detail.(*detail), run: run, files: files, known: map[string]bool{}}
+	text, _, err := files.Read(g.d.depInfo, maxDepInfo)
+	if err != nil {
+		return nil, compile.Refuse(compile.ReasonInput, err.Error())
+	}
+	said, err := parseDepInfo(text)
+	if err != nil {
+		return nil, compile.Refuse(compile.ReasonInput, err.Error())
+	}
+	g.add(c.Source)
+	// Metadata holds the working directory and, hashed, the names of sources.
+	g.in.BindPaths = append(g.in.BindPaths, c.Dir)
+	for _, spelled := range said.paths {
+		path := absolute(c.Dir, spelled)
+		if info, err := files.Stat(path); err != nil || !isRegular(info) {
+			return nil, compile.Refuse(compile.ReasonInput, path)
+		}
+		g.add(path)
+		if strings.HasPrefix(spelled, "/") {
+			g.in.BindPaths = append(g.in.BindPaths, path)
+		}
+	}
+	sources := slices.Clone(g.in.Paths)
+	for _, e := range said.env {
+		value, set := c.Getenv(e.name)
+		if set != e.set || value != e.value {
+			return nil, compile.Refuse(compile.ReasonEnvironment, e.name)
+		}
+		g.in.Env = append(g.in.Env, e.name)
+	}
+	for _, path := range c.Inputs {
+		g.add(path)
+	}
+	for _, step := range []func() error{
+		func() error { return g.modules(sources) }, g.messages, g.native, g.unbounded,
+		func() error { return g.cargoLints(sources) },
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	g.in.Dirs = c.Dirs
+	return &g.in, nil
+}
+
+func (g *gathering) add(path string) {
+	if !g.known[path] {
+		g.known[path] = true
+		g.in.Paths = append(g.in.Paths, path)
+	}
+}
+
+// absent notes that a name must stay absent; one that is there already is reported.
+func (g *gathering) absent(dir string, names ...string) (present string) {
+	var absent []string
+	for _, name := range names {
+		if g.files.Exists(dir, name) {
+			present = name
+		} else {
+			absent = append(absent, name)
+		}
+	}
+	if len(absent) > 0 {
+		g.in.Absent = append(g.in.Absent, compile.AbsentNames{Dirs: []string{dir}, Names: absent})
+	}
+	return present
+}
+
+// modules notes, for each module's file, the other place where rustc looks for it: foo.rs and foo/mod.rs exclude each other. For a
+// file that is no module, such as one that is included, the other may be there, and was there before.
+func (g *gathering) modules(sources []string) error {
+	for _, path := range sources {
+		if path == g.c.Source || filepath.Ext(path) != ".rs" {
+			continue
+		}
+		dir, base := filepath.Split(path)
+		dir = strings.TrimSuffix(dir, "/")
+		other, name := dir+"/"+strings.TrimSuffix(base, ".rs"), "mod.rs"
+		if base == "mod.rs" {
+			other, name = filepath.Split(dir)
+			other, name = strings.TrimSuffix(other, "/"), name+".rs"
+		}
+		if other == "" || g.absent(other, name) == "" || g.known[other+"/"+name] {
+			continue
+		}
+		if info, err := g.files.Stat(other + "/" + name); err != nil || info.Ctime >= g.run.Start.UnixNano() {
+			return compile.Refuse(compile.ReasonInputChanged, other+"/"+name+" appeared")
+		}
+	}
+	return nil
+}
+
+// The places of files in messages: in JSON, and as people read them.
+var (
+	jsonFile  = regexp.MustCompile(`"file_name":("(?:[^"\\]|\\.)*")`)
+	humanFile = regexp.MustCompile(`(?m)^ *(?:-->|:::) (.+?):\d+(?::\d+)?\r?$`)
+)
+
+// messages adds files that messages name and quote: those of other crates, whose macros are at fault, are in no dep-info.
+func (g *gathering) messages() error {
+	named := map[string]bool{}
+	for _, m := range jsonFile.FindAllSubmatch(g.run.Stderr, -1) {
+		var name string
+		if err := json.Unmarshal(m[1], &name); err != nil {
+			return compile.Refuse(compile.ReasonInput, string(m[1]))
+		}
+		named[name] = true
+	}
+	if g.d.humanText {
+		if bytes.IndexByte(g.run.Stderr, 0x1b) >= 0 {
+			return compile.Refuse(compile.ReasonTerminal, "coloured messages")
+		}
+		for _, m := range humanFile.FindAllSubmatch(g.run.Stderr, -1) {
+			named[string(m[1])] = true
+		}
+	}
+	names := make([]string, 0, len(named))
+	for name := range named {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		path := absolute(g.c.Dir, name)
+		if info, err := g.files.Stat(path); err == nil && isRegular(info) {
+			g.add(path)
+		}
+	}
+	return nil
+}
+
+// native adds the native libraries that were bundled, or may have been. Which these are rustc does not say; that there are some, its
+// library shows. All archives in the search directories count then, and that none of them appears in an earlier directory.
+func (g *gathering) native() error {
+	bundled := g.d.static
+	if g.d.library != "" {
+		member, err := foreignMember(g.d.library, g.d.crate+g.d.extra)
+		if err != nil {
+			return compile.Refuse(compile.ReasonInput, fmt.Sprintf("%s: %v", g.d.library, err))
+		}
+		if member != "" {
+			bundled = true
+			g.in.BindAll = "native" // its sections may be compressed
+			if len(g.d.nativeDirs) == 0 {
+				return compile.Refuse(compile.ReasonInput, member+" comes from nowhere")
+			}
+		}
+	}
+	if !bundled {
+		return nil
+	}
+	var names []string
+	for _, lib := range g.d.nativeLibs {
+		names = append(names, "lib"+lib+".a", lib+".lib")
+	}
+	archives := 0
+	for i, dir := range g.d.nativeDirs {
+		all, err := g.files.Names(dir)
+		if err != nil {
+			return compile.Refuse(compile.ReasonInput, err.Error())
+		}
+		for _, name := range all {
+			ext := filepath.Ext(name)
+			path := dir + "/" + name
+			info, err := g.files.Stat(path)
+			if ext != ".a" && ext != ".lib" || err != nil || !isRegular(info) {
+				continue
+			}
+			if archives++; archives > maxArchives {
+				return compile.Refuse(compile.ReasonInput, fmt.Sprintf("%s has too many libraries", dir))
+			}
+			g.add(path)
+			for _, earlier := range g.d.nativeDirs[:i] {
+				g.absent(earlier, name)
+			}
+		}
+		g.absent(dir, names...)
+	}
+	return nil
+}
+
+// unbounded adds what macros and lints are taken to read: the files of the package, the manifests and lock files in and above it, and
+// for clippy its settings.
+func (g *gathering) unbounded() error {
+	if g.d.pkg == "" {
+		return nil
+	}
+	if g.d.macros {
+		now, declined := packageFiles(g.d.pkg, g.files)
+		if declined != nil {
+			return declined
+		}
+		if !slices.Equal(now, g.d.pkgFiles) {
+			return compile.Refuse(compile.ReasonInputChanged, "files of "+g.d.pkg)
+		}
+		for _, path := range now {
+			g.add(path)
+		}
+	}
+	names := []string{"Cargo.toml", "Cargo.lock"}
+	if g.d.clippy {
+		names = append(names, "clippy.toml", ".clippy.toml")
+	}
+	dirs := parents(g.d.pkg)
+	if conf, ok := g.c.Getenv("CLIPPY_CONF_DIR"); ok && g.d.clippy {
+		dirs = append(dirs, parents(absolute(g.c.Dir, conf))...)
+	}
+	done := map[string]bool{}
+	for _, dir := range dirs {
+		if done[dir] {
+			continue
+		}
+		done[dir] = true
+		for _, name := range names {
+			if g.absent(dir, name) != "" {
+				g.add(dir + "/" + name)
+			}
+		}
+	}
+	return nil
+}
+
+// cargoLints are the names of clippy's lints that run cargo, and so read manifests anywhere in the workspace.
+var cargoLints = regexp.MustCompile(`clippy::(cargo|cargo_common_metadata|multiple_crate_versions|negative_feature_names|redundant_feature_names|` +
+	`wildcard_dependencies|lint_groups_priority)\b`)
+
+// cargoLints refuses calls of clippy that may run cargo.
+func (g *gathering) cargoLints(sources []string) error {
+	if !g.d.clippy {
+		return nil
+	}
+	args, _ := g.c.Getenv("CLIPPY_ARGS")
+	texts := [][]byte{[]byte(strings.Join(g.c.Args, " ") + " " + args)}
+	for _, path := range sources {
+		text, _, err := g.files.Read(path, maxSource)
+		if err != nil {
+			return compile.Refuse(compile.ReasonInput, err.Error())
+		}
+		texts = append(texts, text)
+	}
+	for _, text := range texts {
+		if lint := cargoLints.Find(text); lint != nil {
+			return compile.Refuse(compile.ReasonOption, string(lint))
+		}
+	}
+	return nil
+}

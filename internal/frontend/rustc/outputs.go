@@ -1,0 +1,52 @@
+package rustc
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+)
+
+// Roles of outputs.
+const (
+	roleMetadata     = "metadata"
+	roleLibrary      = "library"
+	roleDependencies = "dependencies"
+)
+
+// outputs names the files that the compile writes, in the order in which cargo's dependents may use them. rustc puts metadata and
+// libraries in place as new files, whatever links the old ones have (cargo links libraries of members beside deps/); dep-info
+// it writes into the file that is there.
+func (p *parser) outputs() *compile.Decline {
+	dir := absolute(p.inv.Dir, p.outDir)
+	if info, err := p.files.Stat(dir); err != nil || !isDirectory(info) {
+		return compile.Refuse(compile.ReasonOutputFile, dir)
+	}
+	stem := p.det.crate + p.det.extra
+	add := func(o compile.Output) { p.c.Outputs = append(p.c.Outputs, o) }
+	if p.emits("metadata") {
+		// Of programs there is no metadata, and the file is empty.
+		add(compile.Output{Role: roleMetadata, Path: filepath.Join(dir, "lib"+stem+".rmeta"), Replaced: true, Empty: true})
+	}
+	if p.emits("link") {
+		p.det.library = filepath.Join(dir, "lib"+stem+".rlib")
+		add(compile.Output{Role: roleLibrary, Path: p.det.library, Replaced: true})
+	}
+	p.det.depInfo = filepath.Join(dir, stem+".d")
+	add(compile.Output{Role: roleDependencies, Path: p.det.depInfo, Text: true})
+	for _, o := range p.c.Outputs {
+		info, err := os.Lstat(o.Path)
+		if os.IsNotExist(err) {
+			continue
+		}
+		refused := compile.Refuse(compile.ReasonOutputFile, o.Path)
+		if err != nil || !info.Mode().IsRegular() || slices.Contains(p.externs, o.Path) {
+			return refused
+		}
+		if st, err := p.files.Stat(o.Path); err != nil || !o.Replaced && (st.Nlink > 1 || st.Mode&0o200 == 0) {
+			return refused
+		}
+	}
+	return nil
+}
