@@ -1,8 +1,13 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"syscall"
 
 	"github.com/compile-cache/compile-cache-action/internal/github"
 )
@@ -21,7 +26,7 @@ func (a *app) cargoSettings() (settings []github.Pair) {
 	_, configured := a.lookupEnv("CARGO_BUILD_RUSTC_WRAPPER")
 	inner, _ := a.lookupEnv("RUSTC_WORKSPACE_WRAPPER")
 	switch {
-	case set && filepath.Base(wrapper) != "ccwrap", configured:
+	case set && filepath.Base(wrapper) != "ccwrap", configured, !set && a.cargoConfigured():
 		return nil // another cache, or none
 	case !set && filepath.Base(inner) != "ccwrap":
 		settings = append(settings, github.Pair{Name: "RUSTC_WRAPPER", Value: ccwrap})
@@ -30,6 +35,39 @@ func (a *app) cargoSettings() (settings []github.Pair) {
 		settings = append(settings, github.Pair{Name: "CARGO_INCREMENTAL", Value: "0"})
 	}
 	return settings
+}
+
+// wrapperSetting is a wrapper in cargo's configuration, which a variable would override.
+var wrapperSetting = regexp.MustCompile(`(?m)^[^#\n]*\brustc-wrapper\b`)
+
+// cargoConfigured reports whether cargo's configuration names a wrapper of rustc: that of the working directory, of those above it
+// and of the user. A file that cannot be read is taken to.
+func (a *app) cargoConfigured() bool {
+	here, err := os.Getwd()
+	if err != nil {
+		return true
+	}
+	var dirs []string
+	for dir := here; ; dir = filepath.Dir(dir) {
+		dirs = append(dirs, filepath.Join(dir, ".cargo"))
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	if home := a.getenv("CARGO_HOME"); home != "" {
+		dirs = append(dirs, home)
+	} else if home := a.getenv("HOME"); home != "" {
+		dirs = append(dirs, filepath.Join(home, ".cargo"))
+	}
+	for _, dir := range dirs {
+		for _, name := range []string{"config.toml", "config"} {
+			text, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) || wrapperSetting.Match(text) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // lookupEnv tells an empty variable from one that is not set.

@@ -78,4 +78,20 @@ func foreignMember(path, stem string) (string, error) {
 	}
 }
 
+// isThin reports whether a file is an archive that only names its members: their content lies in other files.
+func isThin(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	const magic = "!<thin>\n"
+	head := make([]byte, len(magic))
+	n, err := f.ReadAt(head, 0)
+	if err == io.EOF {
+		err = nil
+	}
+	return string(head[:n]) == magic, err
+}
+
 const maxLongNames = 1 << 20

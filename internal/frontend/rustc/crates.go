@@ -72,10 +72,8 @@ func (p *parser) loaded() *compile.Decline {
 			}
 		}
 	}
-	for _, path := range p.det.crates {
-		if name := macroOf(path); refusedMacros[name] {
-			return compile.Refuse(compile.ReasonMacro, name)
-		}
+	if name := p.macros(); name != "" {
+		return compile.Refuse(compile.ReasonMacro, name)
 	}
 	return nil
 }

@@ -11,8 +11,8 @@
 // Besides arguments and variables: the sources and variables that its dep-info lists, each crate that it loads, and the compiler.
 // Loaded crates are not only those of --extern: the metadata of each names all crates below it by their -C extra-filename,
 // which cargo makes a hash (crates.go). A crate that loads a procedural macro, however deep, runs a program of somebody's
-// that may read anything: its package's files and the whole environment count (macros.go), and macros that are known
-// to read further are declined.
+// that may read anything: its package's files and the whole environment count (macros.go), and macros of which it is not
+// known that they read no further are declined (macros_known.go).
 //
 // Nothing is added to a compile's arguments: the set of outputs is part of what rustc writes into metadata, so a hidden dep-info
 // would change it. Calls without one are declined.

@@ -66,7 +66,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, _ *compile.
 		g.add(path)
 	}
 	for _, step := range []func() error{
-		func() error { return g.modules(sources) }, g.messages, g.native, g.unbounded,
+		func() error { return g.modules(sources) }, g.messages, func() error { return g.native(sources) }, g.unbounded,
 		func() error { return g.cargoLints(sources) },
 	} {
 		if err := step(); err != nil {
@@ -162,10 +162,23 @@ func (g *gathering) messages() error {
 	return nil
 }
 
+// staticLink is how a source asks for a static library.
+var staticLink = regexp.MustCompile(`\bkind\s*=\s*r?#*"static`)
+
 // native adds the native libraries that were bundled, or may have been. Which these are rustc does not say; that there are some, its
 // library shows. All archives in the search directories count then, and that none of them appears in an earlier directory.
-func (g *gathering) native() error {
+func (g *gathering) native(sources []string) error {
 	bundled := g.d.static
+	if len(g.d.nativeDirs) > 0 && !bundled {
+		// Of an archive without members the library shows nothing, nor of one that is only looked for.
+		for _, path := range sources {
+			text, _, err := g.files.Read(path, maxSource)
+			if err != nil {
+				return compile.Refuse(compile.ReasonInput, err.Error())
+			}
+			bundled = bundled || staticLink.Match(text)
+		}
+	}
 	if g.d.library != "" {
 		member, err := foreignMember(g.d.library, g.d.crate+g.d.extra)
 		if err != nil {
@@ -201,6 +214,9 @@ func (g *gathering) native() error {
 			}
 			if archives++; archives > maxArchives {
 				return compile.Refuse(compile.ReasonInput, fmt.Sprintf("%s has too many libraries", dir))
+			}
+			if thin, err := isThin(path); err != nil || thin {
+				return compile.Refuse(compile.ReasonInput, path+" is a thin archive")
 			}
 			g.add(path)
 			for _, earlier := range g.d.nativeDirs[:i] {

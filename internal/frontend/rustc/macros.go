@@ -12,10 +12,10 @@ import (
 )
 
 // refusedMacros are libraries of procedural macros that are known to read beyond their user's package and its variables, or ask
-// the clock, a database or git: nothing that depends on them is cached.
+// the clock, a database or git: nothing that depends on them is cached, whatever is set.
 var refusedMacros = set(
 	"build_info_proc", "build_time", "comptime", "compile_time", "cornucopia_macros", "crabtime_internal", "cynic_proc_macros",
-	"diesel_migrations_macros", "dotenv_codegen", "dotenvy_macro", "fluent_templates_macros", "git_version_macro", "include_dir_impl",
+	"diesel_migrations_macros", "dotenv_codegen", "dotenvy_macro", "fluent_templates_macros", "git_testament_derive", "git_version_macro", "include_dir_impl",
 	"include_dir_macros", "include_flate_codegen", "include_flate_codegen_exports", "inline_python_macros", "memory_serve_macros",
 	"migrations_macros", "refinery_macros", "rust_embed_impl", "shadow_rs_macros", "slint_macros", "sqlx_macros", "static_files_macros",
 	"tauri_macros", "vergen_macros",

@@ -1,0 +1,49 @@
+package rustc
+
+import "strings"
+
+// pureMacros is the setting that adds to knownMacros.
+const pureMacros = "COMPILE_CACHE_PURE_MACROS"
+
+// knownMacros are libraries of procedural macros that read nothing but what they are given, their user's package with the manifests above it, and
+// variables. Of others nobody tells: a macro of the same workspace may read files beside its own sources, and each
+// build in a fresh checkout would show them. Macros that find templates or schemas by settings of their own are not here.
+var knownMacros = set(
+	"actix_derive", "actix_macros", "actix_web_codegen", "ambassador", "arg_enum_proc_macro", "argh_derive", "asn1_rs_derive",
+	"asn1_rs_impl", "async_attributes", "async_graphql_derive", "async_recursion", "async_stream_impl", "async_trait", "auto_impl",
+	"axum_macros", "bincode_derive", "bitfield_struct", "bon_macros", "borsh_derive", "bpaf_derive", "bytecheck_derive",
+	"bytemuck_derive", "cached_proc_macro", "clap_derive", "const_format_proc_macros", "cortex_m_rt_macros", "ctor_proc_macro",
+	"cxxbridge_macro", "darling_macro", "data_encoding_macro_internal", "delegate", "der_derive", "derivative", "derive_arbitrary",
+	"derive_builder_macro", "derive_more", "derive_more_impl", "derive_new", "derive_setters", "diesel_derives", "displaydoc",
+	"document_features", "dtor_proc_macro", "educe", "embassy_executor_macros", "enum_as_inner", "enum_dispatch",
+	"enum_iterator_derive", "enum_map_derive", "enum_ordinalize_derive", "enumflags2_derive", "failure_derive", "futures_macro",
+	"garde_derive", "getset", "glib_macros", "gumdrop_derive", "impl_trait_for_tuples", "indoc", "instability", "interpolate_name",
+	"lazy_regex_proc_macros", "linkme_impl", "logos_derive", "macro_rules_attribute_proc_macro", "maybe_async", "miette_derive",
+	"mockall_derive", "modular_bitfield_impl", "monostate_impl", "multiversion_macros", "nalgebra_macros", "neon_macros",
+	"num_derive", "num_enum_derive", "nutype_macros", "openssl_macros", "ouroboros_macro", "parity_scale_codec_derive", "paste",
+	"peg_macros", "phf_macros", "pin_project_internal", "poem_openapi_derive", "proc_macro_error_attr", "proc_macro_error_attr2",
+	"proc_macro_hack", "profiling_procmacros", "prometheus_client_derive_encode", "proptest_derive", "prost_derive", "ptr_meta_derive",
+	"pyo3_macros", "quickcheck_macros", "ref_cast_impl", "rkyv_derive", "rustversion", "salsa_macros", "scale_info_derive",
+	"schemars_derive", "serde_derive", "serde_repr", "serde_with_macros", "smart_default", "snafu_derive", "speedy_derive",
+	"structopt_derive", "strum_macros", "tabled_derive", "test_case_macros", "thiserror_impl", "time_macros", "tinystr_macros",
+	"tokio_macros", "tracing_attributes", "typed_builder_macro", "typetag_impl", "unic_langid_macros_impl", "validator_derive",
+	"windows_implement", "windows_interface", "yoke_derive", "zbus_macros", "zerocopy_derive", "zerofrom_derive", "zeroize_derive",
+	"zerovec_derive", "zvariant_derive",
+)
+
+// macros returns a macro that the compile loads and of which it is not known what it reads, "" for none. A shared library that is no macro is declined like one: the
+// macros in it have no name here.
+func (p *parser) macros() string {
+	trusted := map[string]bool{}
+	if names, ok := p.inv.Getenv(pureMacros); ok {
+		for name := range strings.FieldsFuncSeq(names, func(r rune) bool { return r == ',' || r == ' ' }) {
+			trusted[strings.ReplaceAll(name, "-", "_")] = true
+		}
+	}
+	for _, path := range p.det.crates {
+		if name := macroOf(path); name != "" && (refusedMacros[name] || !knownMacros[name] && !trusted[name]) {
+			return name
+		}
+	}
+	return ""
+}
