@@ -162,6 +162,12 @@ func (g *gathering) messages() error {
 	return nil
 }
 
+// callsDlltool reports whether rustc has a program of the PATH make import libraries for a target, which go into libraries like native
+// ones. Of a target that a file describes it is not known.
+func callsDlltool(target string) bool {
+	return strings.Contains(target, "-windows-gnu") || strings.HasSuffix(target, ".json")
+}
+
 // staticLink is how a source asks for a static library.
 var staticLink = regexp.MustCompile(`\bkind\s*=\s*r?#*"static`)
 
@@ -187,7 +193,7 @@ func (g *gathering) native(sources []string) error {
 		if member != "" {
 			bundled = true
 			g.in.BindAll = "native" // its sections may be compressed
-			if len(g.d.nativeDirs) == 0 {
+			if len(g.d.nativeDirs) == 0 || callsDlltool(g.d.target) {
 				return compile.Refuse(compile.ReasonInput, member+" comes from nowhere")
 			}
 		}
