@@ -126,7 +126,8 @@ func (f files) open(path string) (*os.File, state, error) {
 }
 
 // replace writes a whole small file and renames it into place; mode 0600. Where modified is not zero it becomes the
-// file's modification time. On failure nothing is left.
+// file's modification time, once it is in place: a temporary file that seems old is taken for one that was left behind. Where it
+// cannot, the time of the write has to do. On failure nothing is left.
 func (f files) replace(tmp, path string, b []byte, modified time.Time) (err error) {
 	t, err := f.temporary(tmp)
 	if err != nil {
@@ -143,12 +144,13 @@ func (f files) replace(tmp, path string, b []byte, modified time.Time) (err erro
 	if err := f.close(t); err != nil {
 		return err
 	}
-	if !modified.IsZero() {
-		if err := f.touch(t.Name(), modified); err != nil {
-			return err
-		}
+	if err := f.rename(t.Name(), path); err != nil {
+		return err
 	}
-	return f.rename(t.Name(), path)
+	if !modified.IsZero() {
+		_ = f.touch(path, modified)
+	}
+	return nil
 }
 
 // discard gives up a temporary file. Where even removing fails, trimming removes it later.
