@@ -98,21 +98,23 @@ func (m *moving) whileMoving(ctx context.Context) (moved context.Context, stop f
 	moved, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
 	go func() {
-		tick := time.NewTicker(m.stillFor)
+		const looks = 5
+		tick := time.NewTicker(m.stillFor / looks)
 		defer tick.Stop()
-		for last := m.moves.Load(); ; {
+		last, still := m.moves.Load(), 0
+		for still < looks {
 			select {
 			case <-ended:
 				return
 			case <-tick.C:
 			}
-			now := m.moves.Load()
-			if now == last {
-				cancel(errStill)
-				return
+			if now := m.moves.Load(); now != last {
+				last, still = now, 0
+			} else {
+				still++
 			}
-			last = now
 		}
+		cancel(errStill)
 	}()
 	return moved, func() { close(ended); cancel(nil) }
 }
