@@ -26,7 +26,7 @@ var layers = []struct {
 		"internal/cache", "internal/cache/bucket/objects", "internal/cache/bucket/pack", "internal/credentials", "internal/frontend", "internal/report",
 	}},
 	{3, []string{
-		"internal/frontend/cc", "internal/frontend/rustc", "internal/key", "internal/github",
+		"internal/frontend/frontendtest", "internal/frontend/cc", "internal/frontend/rustc", "internal/key", "internal/github",
 		"internal/cache/cachetest", "internal/cache/disk", "internal/cache/tiers", "internal/cache/bucket",
 		"internal/cache/bucket/objects/objectstest", "internal/cache/bucket/objects/dir", "internal/cache/bucket/objects/s3", "internal/cache/bucket/objects/s3/s3test",
 	}},

@@ -22,7 +22,7 @@
 //   - cache/bucket/objects is the contract of a store of immutable objects, which a bucket is; objects/objectstest is its suite.
 //   - cache/bucket/pack is the bytes of what lies in a bucket: packs, indexes, profiles, and their names.
 //   - credentials chooses one provider of credentials, and says which and why.
-//   - frontend is the contract of a compiler family.
+//   - frontend is the contract of a compiler family; frontend/frontendtest lends its tests the disk.
 //   - report makes numbers and text of events; the spool file of events is its only source.
 //
 // # One thing each

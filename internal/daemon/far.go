@@ -38,9 +38,6 @@ func (s *Server) stackTiers(o Options, near *disk.Store) *tiers.Stack {
 			continue
 		}
 		t, err := openFarTier(place.name, place.bucket, o, near, s.log)
-		if t == nil {
-			t = &farTier{name: place.name, place: place.bucket.String()}
-		}
 		s.far = append(s.far, t)
 		if err != nil {
 			s.log.Error("a tier is not used", "tier", place.name, "error", err)

@@ -174,11 +174,11 @@ func (s *Summary) markdownProblems(b *bytes.Buffer, rows int) {
 		shown := t.Problems[:min(len(t.Problems), rows)]
 		for i := range shown {
 			p := &shown[i]
-			todo := markdownText(askDoctor)
+			advice := markdownText(askDoctor)
 			if p.Advice != "" {
-				todo = markdownCodeTo(p.Advice, maxProblemText)
+				advice = markdownCodeTo(p.Advice, maxProblemText)
 			}
-			fmt.Fprintf(b, "| %d | %s | %s | %s |\n", p.Count, markdownCode(p.Kind), markdownCodeTo(p.Text, maxProblemText), todo)
+			fmt.Fprintf(b, "| %d | %s | %s | %s |\n", p.Count, markdownCode(p.Kind), markdownCodeTo(p.Text, maxProblemText), advice)
 		}
 		leftOut(b, len(t.Problems)-len(shown))
 	}
@@ -204,8 +204,8 @@ type storagePart struct {
 }
 
 type problemRow struct {
-	Count            int64
-	Kind, Text, Todo string
+	Count              int64
+	Kind, Text, Advice string
 }
 
 func (s *Summary) storageParts() []storagePart {
@@ -215,9 +215,9 @@ func (s *Summary) storageParts() []storagePart {
 		part := storagePart{Tier: t.Tier, Failure: t.failureText(s.Tally.Outcomes.Miss), Attributes: t.attributes(*s.Tally.Tiers.of(t.Tier), inert), Other: t.OtherProblems}
 		for i := range t.Problems {
 			p := &t.Problems[i]
-			row := problemRow{Count: p.Count, Kind: inert(p.Kind), Text: inertTo(p.Text, maxProblemText), Todo: askDoctor}
+			row := problemRow{Count: p.Count, Kind: inert(p.Kind), Text: inertTo(p.Text, maxProblemText), Advice: askDoctor}
 			if p.Advice != "" {
-				row.Todo = inertTo(p.Advice, maxProblemText)
+				row.Advice = inertTo(p.Advice, maxProblemText)
 			}
 			part.Problems = append(part.Problems, row)
 		}

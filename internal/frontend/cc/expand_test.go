@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
 )
 
 func TestSplitWords(t *testing.T) {
@@ -87,7 +88,7 @@ func TestExpand(t *testing.T) {
 	write(t, dir, "b", "-DB\n@c")
 	write(t, dir, "c", "")
 	write(t, dir, "long", strings.Repeat("a ", maxResponseBytes))
-	args, read, d := expand(dir, []string{"-O2", "@a", "@b", "@"}, diskFiles{})
+	args, read, d := expand(dir, []string{"-O2", "@a", "@b", "@"}, frontendtest.DiskFiles{})
 	if d != nil {
 		t.Fatal(d)
 	}
@@ -98,7 +99,7 @@ func TestExpand(t *testing.T) {
 	if !slices.Equal(read, want) {
 		t.Errorf("files read = %q, want %q", read, want)
 	}
-	if _, _, d := expand(dir, []string{"@long"}, diskFiles{}); d == nil || d.Reason != compile.ReasonInput {
+	if _, _, d := expand(dir, []string{"@long"}, frontendtest.DiskFiles{}); d == nil || d.Reason != compile.ReasonInput {
 		t.Errorf("expand of a too long file = %v, want a decline", d)
 	}
 }

@@ -19,11 +19,12 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
 )
 
-// memoFiles is diskFiles that hashes a file again only when its size or times changed, since a libLLVM has 110 MB.
+// memoFiles is frontendtest.DiskFiles that hashes a file again only when its size or times changed, since a libLLVM has 110 MB.
 type memoFiles struct {
-	diskFiles
+	frontendtest.DiskFiles
 	mu      *sync.Mutex // guards digests
 	digests map[string]digest.Digest
 }
@@ -41,7 +42,7 @@ func (f memoFiles) Digest(path string) (digest.Digest, error) {
 		return digest.Digest{}, err
 	}
 	if fi.Size < 1<<16 {
-		return f.diskFiles.Digest(path)
+		return f.DiskFiles.Digest(path)
 	}
 	name := fmt.Sprint(path, fi)
 	f.mu.Lock()
@@ -50,7 +51,7 @@ func (f memoFiles) Digest(path string) (digest.Digest, error) {
 	if ok {
 		return d, nil
 	}
-	d, err = f.diskFiles.Digest(path)
+	d, err = f.DiskFiles.Digest(path)
 	if err == nil {
 		f.mu.Lock()
 		f.digests[name] = d
@@ -239,7 +240,7 @@ func remember[V any](f *fastFiles, m map[string]V, name string, ask func(string)
 }
 
 func (f *fastFiles) Stat(path string) (frontend.FileInfo, error) {
-	return remember(f, f.stats, path, diskFiles{}.Stat)
+	return remember(f, f.stats, path, frontendtest.DiskFiles{}.Stat)
 }
 
 func (f *fastFiles) Digest(path string) (digest.Digest, error) {
@@ -248,7 +249,7 @@ func (f *fastFiles) Digest(path string) (digest.Digest, error) {
 
 func (f *fastFiles) Read(path string, limit int64) ([]byte, digest.Digest, error) {
 	text, err := remember(f, f.texts, path, func(path string) ([]byte, error) {
-		text, _, err := diskFiles{}.Read(path, limit)
+		text, _, err := frontendtest.DiskFiles{}.Read(path, limit)
 		return text, err
 	})
 	if err != nil {
@@ -265,7 +266,7 @@ func (f *fastFiles) Exists(dir, name string) bool {
 }
 
 func (f *fastFiles) Names(dir string) ([]string, error) {
-	return remember(f, f.names, dir, diskFiles{}.Names)
+	return remember(f, f.names, dir, frontendtest.DiskFiles{}.Names)
 }
 
 // ToolDigest implements frontend.Files.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
 )
 
 // layout fills a directory for command lines to run in.
@@ -125,7 +126,7 @@ func TestOutputs(t *testing.T) {
 				dir := layout(t)
 				args := strings.Fields(line)
 				inv := &compile.Invocation{Program: program, Args: args, Dir: dir, Env: []string{"PWD=" + dir}}
-				c, d := New().Parse(inv, diskFiles{})
+				c, d := New().Parse(inv, frontendtest.DiskFiles{})
 				if d != nil {
 					t.Fatalf("Parse declined: %v", d)
 				}
@@ -206,7 +207,7 @@ func TestReplaced(t *testing.T) {
 					defer f.Close()
 					held[path] = f
 				}
-				c, d := New().Parse(inv, diskFiles{})
+				c, d := New().Parse(inv, frontendtest.DiskFiles{})
 				if d != nil {
 					t.Fatalf("Parse declined: %v", d)
 				}

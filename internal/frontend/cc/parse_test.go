@@ -12,13 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
 )
 
 // parseLine parses a command line in dir; words are separated by spaces.
 func parseLine(dir, line string, env ...string) (*compile.Compilation, *compile.Decline) {
 	words := strings.Fields(line)
 	inv := &compile.Invocation{Program: "/usr/bin/" + words[0], Args: words[1:], Dir: dir, Env: env}
-	return New().Parse(inv, diskFiles{})
+	return New().Parse(inv, frontendtest.DiskFiles{})
 }
 
 // TestDeclines lists what is not cached, with its reason and what exactly caused it.
@@ -189,7 +190,7 @@ func TestNewlines(t *testing.T) {
 		{"-c", "a\nb.c", "-o", "y.o"}, {"-c", "x.c", "-o", "a\nb"}, {"-c", "x.c", "-MD", "-MF", "a\nb"}, {"-c", "x.c", "-I", "a\nb"},
 		{"-c", "x.c", "-include", "a\nb"},
 	} {
-		_, d := New().Parse(&compile.Invocation{Program: "/usr/bin/gcc", Args: args, Dir: dir}, diskFiles{})
+		_, d := New().Parse(&compile.Invocation{Program: "/usr/bin/gcc", Args: args, Dir: dir}, frontendtest.DiskFiles{})
 		if d == nil || d.Reason != compile.ReasonArguments {
 			t.Errorf("Parse(%q) = %v, want uncacheable (arguments)", args, d)
 		}
@@ -331,7 +332,7 @@ func TestDriverLinks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		inv := &compile.Invocation{Program: tt.program, Args: []string{"-c", "x.c"}, Dir: dir}
-		c, d := New().Parse(inv, diskFiles{})
+		c, d := New().Parse(inv, frontendtest.DiskFiles{})
 		if d != nil {
 			t.Fatal(d)
 		}
@@ -357,7 +358,7 @@ func BenchmarkParse(b *testing.B) {
 	f := New()
 	inv := &compile.Invocation{Program: "/usr/bin/g++", Args: strings.Fields(typicalLine), Dir: dir, Env: os.Environ()}
 	for b.Loop() {
-		if _, d := f.Parse(inv, diskFiles{}); d != nil {
+		if _, d := f.Parse(inv, frontendtest.DiskFiles{}); d != nil {
 			b.Fatal(d)
 		}
 	}
@@ -376,7 +377,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, program, text string) {
 		inv := &compile.Invocation{Program: "/usr/bin/" + program, Args: strings.Split(text, "\n"), Dir: dir}
-		c, d := New().Parse(inv, diskFiles{})
+		c, d := New().Parse(inv, frontendtest.DiskFiles{})
 		if c == nil && d == nil || c != nil && d != nil && c.Outputs != nil {
 			t.Fatalf("Parse(%q) = %v, %v, want a compilation or a decline", inv.Args, c, d)
 		}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
 )
 
 func TestHashOf(t *testing.T) {
@@ -93,7 +95,7 @@ func TestPackageFiles(t *testing.T) {
 	if err := os.Symlink("nowhere", filepath.Join(dir, "dangling")); err != nil {
 		t.Fatal(err)
 	}
-	got, d := packageFiles(dir, diskFiles{})
+	got, d := packageFiles(dir, frontendtest.DiskFiles{})
 	if d != nil {
 		t.Fatal(d)
 	}
@@ -109,7 +111,7 @@ func TestPackageFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, d := packageFiles(dir, diskFiles{}); d == nil {
+	if _, d := packageFiles(dir, frontendtest.DiskFiles{}); d == nil {
 		t.Errorf("packageFiles of more than %d files is not refused", maxPackage)
 	}
 }

@@ -75,7 +75,7 @@ type detail struct {
 	target string // of --target, "" for the host's
 
 	crate, extra string   // --crate-name, -C extra-filename
-	library      string   // the output of link, "" for none
+	rlib         string   // the output of link, "" for none
 	depInfo      string   // the output of dep-info
 	humanText    bool     // messages are not JSON
 	crateDirs    []string // -L dependency, absolute

@@ -185,10 +185,10 @@ func (g *gathering) native(sources []string) error {
 			bundled = bundled || staticLink.Match(text)
 		}
 	}
-	if g.d.library != "" {
-		member, err := foreignMember(g.d.library, g.d.crate+g.d.extra)
+	if g.d.rlib != "" {
+		member, err := foreignMember(g.d.rlib, g.d.crate+g.d.extra)
 		if err != nil {
-			return compile.Refuse(compile.ReasonInput, fmt.Sprintf("%s: %v", g.d.library, err))
+			return compile.Refuse(compile.ReasonInput, fmt.Sprintf("%s: %v", g.d.rlib, err))
 		}
 		if member != "" {
 			bundled = true

@@ -30,8 +30,8 @@ func (p *parser) outputs() *compile.Decline {
 		add(compile.Output{Role: roleMetadata, Path: filepath.Join(dir, "lib"+stem+".rmeta"), Replaced: true, Empty: true})
 	}
 	if p.emits("link") {
-		p.det.library = filepath.Join(dir, "lib"+stem+".rlib")
-		add(compile.Output{Role: roleLibrary, Path: p.det.library, Replaced: true})
+		p.det.rlib = filepath.Join(dir, "lib"+stem+".rlib")
+		add(compile.Output{Role: roleLibrary, Path: p.det.rlib, Replaced: true})
 	}
 	p.det.depInfo = filepath.Join(dir, stem+".d")
 	add(compile.Output{Role: roleDependencies, Path: p.det.depInfo, Text: true})

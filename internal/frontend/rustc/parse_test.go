@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
 )
 
 // workDir makes a directory with a source and a place for outputs, and returns it without links.
@@ -60,7 +61,7 @@ func TestParse(t *testing.T) {
 		Program: "/usr/bin/rustc", Dir: dir, Env: []string{"HOME=/home/u"},
 		Args: strings.Fields(cargoLine + " --extern b=" + deps + "libb-1111111111111111.rmeta --cfg x"),
 	}
-	c, d := New().Parse(inv, diskFiles{})
+	c, d := New().Parse(inv, frontendtest.DiskFiles{})
 	if d != nil {
 		t.Fatal(d)
 	}
@@ -166,7 +167,7 @@ func TestParseDeclines(t *testing.T) {
 		{replaced("--out-dir target", "--out-dir nowhere"), "output-file"},
 		{replaced("--crate-name a", ""), "arguments"},
 	} {
-		_, d := New().Parse(&compile.Invocation{Program: "/usr/bin/rustc", Dir: dir, Args: strings.Fields(c.args)}, diskFiles{})
+		_, d := New().Parse(&compile.Invocation{Program: "/usr/bin/rustc", Dir: dir, Args: strings.Fields(c.args)}, frontendtest.DiskFiles{})
 		got := ""
 		if d != nil {
 			got = string(d.Reason)
@@ -185,7 +186,7 @@ func TestParseClippy(t *testing.T) {
 	args := strings.Fields("/x/rustc " + strings.Replace(cargoLine, ",link", "", 1))
 	env := []string{"CARGO_MANIFEST_DIR=" + dir, "CLIPPY_ARGS=-Wclippy::all"}
 	facts := func(env []string) string {
-		c, d := New().Parse(&compile.Invocation{Program: "/x/clippy-driver", Dir: dir, Args: args, Env: env}, diskFiles{})
+		c, d := New().Parse(&compile.Invocation{Program: "/x/clippy-driver", Dir: dir, Args: args, Env: env}, frontendtest.DiskFiles{})
 		if d != nil {
 			t.Fatal(d)
 		}
@@ -201,7 +202,7 @@ func TestParseClippy(t *testing.T) {
 	if got := facts(append(env, "GITHUB_RUN_ID=7", "MY_TOKEN=x", "PWD=/")); got != plain {
 		t.Errorf("facts with variables that differ between jobs = %q, want %q", got, plain)
 	}
-	_, d := New().Parse(&compile.Invocation{Program: "/x/clippy-driver", Dir: dir, Args: args, Env: append(env, "SYSROOT=/y")}, diskFiles{})
+	_, d := New().Parse(&compile.Invocation{Program: "/x/clippy-driver", Dir: dir, Args: args, Env: append(env, "SYSROOT=/y")}, frontendtest.DiskFiles{})
 	if d == nil || d.Reason != compile.ReasonEnvironment {
 		t.Errorf("Parse with SYSROOT = %v, want environment", d)
 	}
@@ -219,7 +220,7 @@ func TestBindAll(t *testing.T) {
 		cargoLine + " -C instrument-coverage":                                       "coverage",
 		cargoLine + " -C instrument-coverage=off":                                   "",
 	} {
-		c, d := New().Parse(&compile.Invocation{Program: "/x/rustc", Dir: dir, Args: strings.Fields(args)}, diskFiles{})
+		c, d := New().Parse(&compile.Invocation{Program: "/x/rustc", Dir: dir, Args: strings.Fields(args)}, frontendtest.DiskFiles{})
 		if d != nil {
 			t.Errorf("Parse(%s) = %v", args, d)
 		} else if c.BindAll != want {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
 )
 
 // fakeSysroot answers as a compiler of that sysroot, whose program is the test's own.
@@ -47,11 +48,11 @@ func makeSysroot(t *testing.T) string {
 func identity(t *testing.T, f *Frontend, program, dir string, ask *fakeSysroot, args string, env ...string) string {
 	t.Helper()
 	inv := &compile.Invocation{Program: program, Dir: dir, Args: strings.Fields(cargoLine + " " + args), Env: env}
-	c, d := f.Parse(inv, diskFiles{})
+	c, d := f.Parse(inv, frontendtest.DiskFiles{})
 	if d != nil {
 		t.Fatal(d)
 	}
-	tc, err := f.Toolchain(t.Context(), c, diskFiles{}, ask)
+	tc, err := f.Toolchain(t.Context(), c, frontendtest.DiskFiles{}, ask)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,11 +139,11 @@ func TestToolchainProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	inv := &compile.Invocation{Program: program, Dir: dir, Args: strings.Fields(cargoLine)}
-	c, d := f.Parse(inv, diskFiles{})
+	c, d := f.Parse(inv, frontendtest.DiskFiles{})
 	if d != nil {
 		t.Fatal(d)
 	}
-	if _, err := f.Toolchain(t.Context(), c, diskFiles{}, ask); err == nil {
+	if _, err := f.Toolchain(t.Context(), c, frontendtest.DiskFiles{}, ask); err == nil {
 		t.Error("a script called rustc is taken for a compiler")
 	}
 }

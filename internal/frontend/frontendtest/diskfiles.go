@@ -1,6 +1,6 @@
 //go:build unix
 
-package cc
+package frontendtest
 
 import (
 	"errors"
@@ -13,10 +13,11 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
-// diskFiles is frontend.Files without memory.
-type diskFiles struct{}
+// DiskFiles is frontend.Files without memory.
+type DiskFiles struct{}
 
-func (diskFiles) Stat(path string) (frontend.FileInfo, error) {
+// Stat implements frontend.Files.
+func (DiskFiles) Stat(path string) (frontend.FileInfo, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return frontend.FileInfo{}, err
@@ -28,12 +29,14 @@ func (diskFiles) Stat(path string) (frontend.FileInfo, error) {
 		Mtime: mtime, Ctime: mtime}, nil
 }
 
-func (f diskFiles) Digest(path string) (digest.Digest, error) {
+// Digest implements frontend.Files.
+func (f DiskFiles) Digest(path string) (digest.Digest, error) {
 	_, d, err := f.Read(path, 1<<40)
 	return d, err
 }
 
-func (diskFiles) Read(path string, limit int64) ([]byte, digest.Digest, error) {
+// Read implements frontend.Files.
+func (DiskFiles) Read(path string, limit int64) ([]byte, digest.Digest, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, digest.Digest{}, err
@@ -44,12 +47,14 @@ func (diskFiles) Read(path string, limit int64) ([]byte, digest.Digest, error) {
 	return b, digest.Of(b), nil
 }
 
-func (diskFiles) Exists(dir, name string) bool {
+// Exists implements frontend.Files.
+func (DiskFiles) Exists(dir, name string) bool {
 	_, err := os.Lstat(filepath.Join(dir, name))
 	return err == nil
 }
 
-func (diskFiles) Names(dir string) ([]string, error) {
+// Names implements frontend.Files.
+func (DiskFiles) Names(dir string) ([]string, error) {
 	list, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -62,4 +67,4 @@ func (diskFiles) Names(dir string) ([]string, error) {
 }
 
 // ToolDigest implements frontend.Files.
-func (f diskFiles) ToolDigest(path string) (digest.Digest, error) { return f.Digest(path) }
+func (f DiskFiles) ToolDigest(path string) (digest.Digest, error) { return f.Digest(path) }

@@ -1,0 +1,2 @@
+// Package frontendtest helps to test front-ends.
+package frontendtest
