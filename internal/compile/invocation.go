@@ -60,6 +60,9 @@ type Compilation struct {
 	// source's digest, so that the manifest does not overflow.
 	PerSource bool
 
+	// Failures is set where a compile that exits non-zero is a result too: build scripts ask rustc what it can do.
+	Failures bool
+
 	// Detail belongs to the front-end that parsed the invocation.
 	Detail any
 }
@@ -78,6 +81,8 @@ type Output struct {
 	Empty    bool   // success with an empty one is possible
 	Text     bool   // stored with roots as placeholders and expanded when restored; such an output binds to no root
 	Replaced bool   // the compiler replaces the file (a new inode, fresh mode) instead of writing into the old one
+	// Notice is text in the line of stderr by which the compiler tells that the file is there before all others are; "" for none.
+	Notice string
 }
 
 // Toolchain is what besides arguments, environment and inputs decides a compiler's output.

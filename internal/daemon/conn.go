@@ -167,8 +167,8 @@ func (c *conn) request(ctx context.Context, p []byte) error {
 }
 
 // Run implements engine.Client.
-func (c *conn) Run(_ context.Context, args []string, capture bool) (engine.Ran, error) {
-	p, err := c.askWrapper(&protocol.Run{Args: args, Capture: capture}, protocol.TypeRan)
+func (c *conn) Run(_ context.Context, run engine.Run) (engine.Ran, error) {
+	p, err := c.askWrapper(&protocol.Run{Args: run.Args, Capture: run.Capture, Quiet: run.Quiet, Unmap: run.Unmap}, protocol.TypeRan)
 	if err != nil {
 		return engine.Ran{}, err
 	}
@@ -181,6 +181,14 @@ func (c *conn) Run(_ context.Context, args []string, capture bool) (engine.Ran, 
 		Stdout: clone(m.Stdout), Stderr: clone(m.Stderr),
 	}, nil
 }
+
+// Early implements engine.Client.
+func (c *conn) Early(stdout, stderr []byte) error {
+	return c.write(&protocol.Early{Stdout: stdout, Stderr: stderr}, true)
+}
+
+// Away implements engine.Client.
+func (c *conn) Away() { _ = c.write(protocol.Away{}, true) }
 
 // Probe implements frontend.Prober.
 func (c *conn) Probe(_ context.Context, argv, env []string) (frontend.ProbeResult, error) {

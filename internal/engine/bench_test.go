@@ -21,7 +21,11 @@ import (
 // processes is a Client that runs programs, as the wrapper does.
 type processes struct{ inv *compile.Invocation }
 
-func (p processes) Run(ctx context.Context, args []string, capture bool) (engine.Ran, error) {
+func (processes) Early(_, _ []byte) error { return nil }
+func (processes) Away()                   {}
+
+func (p processes) Run(ctx context.Context, run engine.Run) (engine.Ran, error) {
+	args := run.Args
 	if args == nil {
 		args = p.inv.Args
 	}
@@ -30,7 +34,7 @@ func (p processes) Run(ctx context.Context, args []string, capture bool) (engine
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = p.inv.Dir, p.inv.Env, &out, &errs
 	began := time.Now()
 	err := cmd.Run()
-	ran := engine.Ran{Wall: time.Since(began), Captured: capture, Stdout: []byte(out.String()), Stderr: []byte(errs.String())}
+	ran := engine.Ran{Wall: time.Since(began), Captured: run.Capture, Stdout: []byte(out.String()), Stderr: []byte(errs.String())}
 	if cmd.ProcessState == nil {
 		return ran, err
 	}

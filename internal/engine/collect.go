@@ -36,7 +36,7 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 	if !ran.Captured {
 		return compile.Refuse(compile.ReasonOutputTooLarge, "messages were not captured whole")
 	}
-	run := frontend.Run{Plan: plan, Start: watch.Start(), Stdout: ran.Stdout, Stderr: ran.Stderr}
+	run := frontend.Run{Status: ran.Status, Plan: plan, Start: watch.Start(), Stdout: ran.Stdout, Stderr: ran.Stderr}
 	in, err := c.fe.Inputs(ctx, c.comp, c.tc, run, c.State.NewView(), c.client)
 	if err != nil {
 		return err

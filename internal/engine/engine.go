@@ -55,9 +55,20 @@ func New(c Config) *Engine {
 // Client is the wrapper at the other end: it runs what has to be run, in its own environment.
 type Client interface {
 	frontend.Prober
-	// Run runs the compiler with these arguments (nil: its own) as the wrapper's child; with capture its messages are
-	// copied while they are passed on. An error says that the wrapper is gone.
-	Run(ctx context.Context, args []string, capture bool) (Ran, error)
+	// Run runs the compiler as the wrapper's child. An error says that the wrapper is gone.
+	Run(ctx context.Context, run Run) (Ran, error)
+	// Early has the wrapper write the first part of a replay, whose outputs are in place.
+	Early(stdout, stderr []byte) error
+	// Away tells the wrapper that what follows waits for another machine.
+	Away()
+}
+
+// Run is how the compiler is to run.
+type Run struct {
+	Args    []string // nil: those of the invocation
+	Capture bool     // messages are copied while they are passed on
+	Quiet   bool     // with Capture: they are not passed on
+	Unmap   []string // with Capture: pairs of texts; the first of each is replaced by the second in messages
 }
 
 // Ran is how a compiler ran.

@@ -91,7 +91,9 @@ func TestHitRestoresWhatTheCompilerWrote(t *testing.T) {
 // gone is a wrapper that is killed while its compiler runs.
 type gone struct{ processes }
 
-func (gone) Run(context.Context, []string, bool) (engine.Ran, error) {
+func (gone) Early(_, _ []byte) error { return nil }
+func (gone) Away()                   {}
+func (gone) Run(context.Context, engine.Run) (engine.Ran, error) {
 	return engine.Ran{}, errors.New("the wrapper is gone")
 }
 

@@ -236,26 +236,26 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 	defer func() { leave() }()
 	if c.set.readOnly {
 		c.event.NotStored = "read-only"
-		c.ran(c.runExplained(ctx, c.args, false))
+		c.ran(c.runExplained(ctx, Run{Args: c.args}))
 		return Answer{}
 	}
 	watch, err := c.State.NewWatch(c.Clock, c.comp)
 	if err != nil {
 		c.event.NotStored = err.Error()
-		return c.run(ctx, c.args, false)
+		return c.run(ctx, c.args)
 	}
 	watch.NoteTools(c.comp, c.tc)
 	scratch := c.Scratch()
 	if scratch == "" {
 		// A compiler that cannot write our hidden files fails, and the build with it.
 		c.event.NotStored = "no room for hidden files"
-		c.ran(c.runExplained(ctx, c.args, false))
+		c.ran(c.runExplained(ctx, Run{Args: c.args}))
 		return Answer{}
 	}
 	plan := c.fe.Plan(c.comp, c.tc, scratch)
 	defer removeHidden(plan)
 
-	ran, err := c.runExplained(ctx, plan.Args, true)
+	ran, err := c.runExplained(ctx, Run{Args: plan.Args, Capture: true})
 	if err != nil {
 		// The compiler of a killed wrapper writes on, perhaps into what the next build makes.
 		leave = func() { time.AfterFunc(orphaned, flight.leave) }
@@ -279,7 +279,7 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 }
 
 // runExplained runs the compiler; meanwhile it works out what differs from earlier compiles.
-func (c *call) runExplained(ctx context.Context, args []string, capture bool) (Ran, error) {
+func (c *call) runExplained(ctx context.Context, run Run) (Ran, error) {
 	asking, cancel := context.WithCancel(ctx)
 	defer cancel()
 	explained := make(chan struct{})
@@ -293,7 +293,7 @@ func (c *call) runExplained(ctx context.Context, args []string, capture bool) (R
 		}()
 		c.explain(ctx, asking)
 	}()
-	ran, err := c.client.Run(ctx, args, capture)
+	ran, err := c.client.Run(ctx, run)
 	cancel() // what is far away and not here by now is not waited for
 	<-explained
 	return ran, err

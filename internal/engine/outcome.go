@@ -23,12 +23,12 @@ func (c *call) decline(ctx context.Context, why error) Answer {
 	if c.comp != nil {
 		defer c.inFlight.enter(c.view, c.comp.Outputs).leave()
 	}
-	return c.run(ctx, nil, false)
+	return c.run(ctx, nil)
 }
 
 // run has the compiler run with nothing stored.
-func (c *call) run(ctx context.Context, args []string, capture bool) Answer {
-	ran, err := c.client.Run(ctx, args, capture)
+func (c *call) run(ctx context.Context, args []string) Answer {
+	ran, err := c.client.Run(ctx, Run{Args: args})
 	c.ran(ran, err)
 	return Answer{}
 }

@@ -33,7 +33,7 @@ type Frontend interface {
 	// append to it; whoever calls removes Plan.Hidden afterwards.
 	Plan(c *compile.Compilation, tc *compile.Toolchain, scratch string) Plan
 
-	// Inputs is called after a successful run and returns everything the compiler read or looked for in vain.
+	// Inputs is called after a run that may be stored and returns everything the compiler read or looked for in vain.
 	// An error that is a *compile.Decline says why the result must not be stored.
 	Inputs(ctx context.Context, c *compile.Compilation, tc *compile.Toolchain, run Run, files Files, ask Prober) (*Inputs, error)
 }
@@ -55,8 +55,9 @@ type Plan struct {
 	Hidden  []string // files that these arguments make the compiler write for us
 }
 
-// Run is a finished, successful compile.
+// Run is a finished compile that succeeded, or whose failure is a result too.
 type Run struct {
+	Status int
 	Plan   Plan
 	Start  time.Time // of the compile, on the file system's clock: what changed at or after it is suspect
 	Stdout []byte

@@ -54,8 +54,13 @@ func (p *process) Probe(ctx context.Context, argv, env []string) (frontend.Probe
 	return frontend.ProbeResult{Status: ran.Status, Stdout: ran.Stdout, Stderr: ran.Stderr}, err
 }
 
+// Early and Away implement engine.Client.
+func (*process) Early(_, _ []byte) error { return nil }
+func (*process) Away()                   {}
+
 // Run implements engine.Client.
-func (p *process) Run(ctx context.Context, args []string, _ bool) (engine.Ran, error) {
+func (p *process) Run(ctx context.Context, run engine.Run) (engine.Ran, error) {
+	args := run.Args
 	if args == nil {
 		args = p.inv.Args
 	}
@@ -157,7 +162,7 @@ func (r *realSearch) project(t *testing.T, dir string, seed uint64, steps int) {
 		p := &process{inv: inv}
 		answer := e.Handle(context.Background(), inv, p)
 		if answer.Exec {
-			_, _ = p.Run(context.Background(), nil, false)
+			_, _ = p.Run(context.Background(), engine.Run{})
 		}
 		r.outcomes[event.Outcome]++
 		if event.Outcome != compile.Hit {
@@ -182,7 +187,7 @@ func (r *realSearch) project(t *testing.T, dir string, seed uint64, steps int) {
 		takeResult(w, 0, nil, nil)
 		plain := func() result {
 			p := &process{inv: inv}
-			if _, err := p.Run(context.Background(), nil, false); err != nil {
+			if _, err := p.Run(context.Background(), engine.Run{}); err != nil {
 				t.Fatal(err)
 			}
 			return takeResult(w, p.ran.Status, p.ran.Stdout, p.ran.Stderr)

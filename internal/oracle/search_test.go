@@ -117,8 +117,13 @@ func (c *client) Probe(_ context.Context, argv, env []string) (frontend.ProbeRes
 	return frontend.ProbeResult{Status: a.Status, Stdout: a.Stdout, Stderr: a.Stderr}, nil
 }
 
+// Early and Away implement engine.Client.
+func (*client) Early(_, _ []byte) error { return nil }
+func (*client) Away()                   {}
+
 // Run implements engine.Client.
-func (c *client) Run(ctx context.Context, args []string, capture bool) (engine.Ran, error) {
+func (c *client) Run(ctx context.Context, run engine.Run) (engine.Ran, error) {
+	args := run.Args
 	if args == nil {
 		args = c.inv.Args
 	}
@@ -141,11 +146,11 @@ func (c *client) Run(ctx context.Context, args []string, capture bool) (engine.R
 	}
 	a := call.Run()
 	c.ran = &a
-	ran := engine.Ran{Status: a.Status, Wall: time.Millisecond, CPU: time.Millisecond, Captured: capture && !c.step.cut}
+	ran := engine.Ran{Status: a.Status, Wall: time.Millisecond, CPU: time.Millisecond, Captured: run.Capture && !c.step.cut}
 	if ran.Captured {
 		ran.Stdout, ran.Stderr = a.Stdout, a.Stderr
 	} else {
-		ran.Captured = capture && c.b.parts.believed
+		ran.Captured = run.Capture && c.b.parts.believed
 		ran.Stdout, ran.Stderr = a.Stdout[:len(a.Stdout)/2], a.Stderr[:len(a.Stderr)/2]
 	}
 	return ran, nil
@@ -181,7 +186,7 @@ func (b *bench) play(s step) *wrong {
 		b.parts.answer(&answer)
 	}
 	if answer.Exec {
-		_, _ = c.Run(context.Background(), nil, false)
+		_, _ = c.Run(context.Background(), engine.Run{})
 	}
 	b.count(s, want)
 	if c.ran != nil && (len(s.during) > 0 || s.rival != "") {

@@ -195,19 +195,35 @@ func ParseReplay(p []byte) (*Replay, error) {
 	return m, r.end()
 }
 
+func (*Early) frameType() FrameType { return TypeEarly }
+
+func (m *Early) append(b []byte) []byte {
+	b = appendString(b, m.Stdout)
+	return appendString(b, m.Stderr)
+}
+
+// ParseEarly reads the payload of an Early; its slices lie in p.
+func ParseEarly(p []byte) (*Early, error) {
+	r := reader{b: p}
+	m := &Early{Stdout: r.bytes(), Stderr: r.bytes()}
+	return m, r.end()
+}
+
 func (*Run) frameType() FrameType { return TypeRun }
 
 func (m *Run) append(b []byte) []byte {
 	b = appendBool(b, m.Args != nil)
 	b = appendList(b, m.Args)
-	return appendBool(b, m.Capture)
+	b = appendBool(b, m.Capture)
+	b = appendBool(b, m.Quiet)
+	return appendList(b, m.Unmap)
 }
 
 // ParseRun reads the payload of a Run.
 func ParseRun(p []byte) (*Run, error) {
 	r := reader{b: p}
 	given := r.bool()
-	m := &Run{Args: r.list(), Capture: r.bool()}
+	m := &Run{Args: r.list(), Capture: r.bool(), Quiet: r.bool(), Unmap: r.list()}
 	switch {
 	case given && m.Args == nil:
 		m.Args = []string{}
@@ -283,11 +299,12 @@ func ParseControlled(p []byte) (*Controlled, error) {
 	return m, r.end()
 }
 
-// Exec, Done and Wait have no payload.
+// Exec, Done, Wait and Away have no payload.
 type (
 	Exec struct{}
 	Done struct{}
 	Wait struct{}
+	Away struct{}
 )
 
 func (Exec) frameType() FrameType   { return TypeExec }
@@ -296,3 +313,5 @@ func (Done) frameType() FrameType   { return TypeDone }
 func (Done) append(b []byte) []byte { return b }
 func (Wait) frameType() FrameType   { return TypeWait }
 func (Wait) append(b []byte) []byte { return b }
+func (Away) frameType() FrameType   { return TypeAway }
+func (Away) append(b []byte) []byte { return b }

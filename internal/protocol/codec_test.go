@@ -21,7 +21,9 @@ var parsers = []struct {
 		Umask: 0o22, Columns: 80, Namespace: "4026531841", RootDev: 1, RootIno: 2, DirDev: 1 << 40, DirIno: 1 << 50,
 	}, parser(ParseRequest)},
 	{"replay", &Replay{Status: 3, Stdout: []byte{}, Stderr: []byte("a\x00b\xff")}, parser(ParseReplay)},
+	{"early", &Early{Stdout: []byte{}, Stderr: []byte("ready\n")}, parser(ParseEarly)},
 	{"run", &Run{Args: []string{"-c", "x.c"}, Capture: true}, parser(ParseRun)},
+	{"run and map back", &Run{Capture: true, Quiet: true, Unmap: []string{"/compile-cache/home", "/root"}}, parser(ParseRun)},
 	{"run as asked", &Run{}, parser(ParseRun)},
 	{"run without arguments", &Run{Args: []string{}}, parser(ParseRun)},
 	{"ran", &Ran{WaitStatus: 11, WallNS: 1 << 40, CPUNS: 7, Captured: true, Stdout: []byte("o"), Stderr: []byte{}}, parser(ParseRan)},
@@ -78,7 +80,7 @@ func TestParseRequestOfAnotherVersion(t *testing.T) {
 
 func TestFramesFollowOneAnother(t *testing.T) {
 	var stream []byte
-	for _, m := range []Message{Wait{}, &Control{Verb: "ping"}, Exec{}, Done{}} {
+	for _, m := range []Message{Wait{}, &Control{Verb: "ping"}, Away{}, Exec{}, Done{}} {
 		stream = AppendFrame(stream, m)
 	}
 	r := bytes.NewReader(stream)
@@ -93,7 +95,7 @@ func TestFramesFollowOneAnother(t *testing.T) {
 		}
 		got = append(got, kind)
 	}
-	want := []FrameType{TypeWait, TypeControl, TypeExec, TypeDone}
+	want := []FrameType{TypeWait, TypeControl, TypeAway, TypeExec, TypeDone}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("frames (-got +want):\n%s", diff)
 	}

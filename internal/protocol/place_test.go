@@ -83,8 +83,8 @@ func TestSocketsDiffer(t *testing.T) {
 			t.Errorf("%s and %s share %s", name, other, path)
 		}
 		sockets[path] = name
-		if !strings.HasPrefix(path, "/i/run/p1-") || !strings.HasSuffix(path, ".sock") {
-			t.Errorf("Socket() of %s = %q, want /i/run/p1-*.sock", name, path)
+		if !strings.HasPrefix(path, "/i/run/p2-") || !strings.HasSuffix(path, ".sock") {
+			t.Errorf("Socket() of %s = %q, want /i/run/p2-*.sock", name, path)
 		}
 	}
 }

@@ -11,6 +11,8 @@
 //
 //	wrapper                        daemon
 //	Request                   ->
+//	                          <-   Early    write this now: what waits for it may go on
+//	                          <-   Away     the answer is being fetched from afar; others may use the processor meanwhile
 //	                          <-   Replay   a hit: outputs are in place; write this, exit so             (end)
 //	                          <-   Exec     become the compiler, nothing more is wanted                 (end)
 //	                          <-   Probe    run this and tell what it printed
@@ -30,7 +32,7 @@ package protocol
 import "time"
 
 // Version is bumped with every change of frames or of their meaning.
-const Version = 1
+const Version = 2
 
 // Limits of a conversation.
 const (
@@ -67,6 +69,8 @@ const (
 	TypeDone       FrameType = 20
 	TypeWait       FrameType = 21
 	TypeControlled FrameType = 22
+	TypeEarly      FrameType = 23
+	TypeAway       FrameType = 24
 )
 
 // Request opens a conversation: the invocation, and where it comes from.
@@ -83,7 +87,13 @@ type Request struct {
 	DirDev, DirIno   uint64 // of Dir
 }
 
-// Replay answers a hit.
+// Early is the first part of a Replay that follows: outputs that it tells of are in place.
+type Early struct {
+	Stdout []byte
+	Stderr []byte
+}
+
+// Replay answers a hit. What an Early said is not said again.
 type Replay struct {
 	Status uint32
 	Stdout []byte
@@ -94,6 +104,8 @@ type Replay struct {
 type Run struct {
 	Args    []string // arguments in place of the request's; nil: those of the request
 	Capture bool     // copy stdout and stderr for Ran while passing them on; false: the child inherits them
+	Quiet   bool     // with Capture: pass nothing on
+	Unmap   []string // with Capture: pairs of texts; the first of each is replaced by the second in what is passed on and copied
 }
 
 // Ran tells how a Run went.

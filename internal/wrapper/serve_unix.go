@@ -94,6 +94,14 @@ func (t *conversation) listen(maxWait time.Duration) (verdict, int, error) {
 			} else if time.Since(since) > maxWait {
 				return fault, 0, errSilence
 			}
+		case kind == protocol.TypeEarly && !ran:
+			e, err := protocol.ParseEarly(payload)
+			if err != nil {
+				return fault, 0, err
+			}
+			_ = writeAll(1, e.Stdout)
+			_ = writeAll(2, e.Stderr)
+		case kind == protocol.TypeAway && len(payload) == 0:
 		case kind == protocol.TypeReplay && !ran:
 			r, err := protocol.ParseReplay(payload)
 			if err != nil || r.Status > 255 {
