@@ -255,7 +255,7 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 	plan := c.fe.Plan(c.comp, c.tc, scratch)
 	defer removeHidden(plan)
 
-	ran, err := c.runExplained(ctx, Run{Args: plan.Args, Capture: true})
+	ran, err := c.runExplained(ctx, Run{Args: plan.Args, Capture: true, Unmap: plan.Unmap})
 	if err != nil {
 		// The compiler of a killed wrapper writes on, perhaps into what the next build makes.
 		leave = func() { time.AfterFunc(orphaned, flight.leave) }

@@ -53,6 +53,7 @@ type Plan struct {
 	Args    []string // arguments for the compiler, without argv[0]
 	Scratch string   // the prefix given to Plan, for Inputs
 	Hidden  []string // files that these arguments make the compiler write for us
+	Unmap   []string // pairs of texts: what of these arguments would show in messages, and what a plain run says there
 }
 
 // Run is a finished compile that succeeded, or whose failure is a result too.

@@ -34,14 +34,14 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // Frontend implements frontend.Frontend for rustc and clippy-driver.
 type Frontend struct {
-	crates crateMemory
-	chains chainMemory
+	crates    crateMemory
+	macroLibs crateMemory // shared libraries that are procedural macros
+	chains    chainMemory
 }
 
 var _ frontend.Frontend = (*Frontend)(nil)
@@ -63,11 +63,6 @@ func kindOf(base string) string {
 	return ""
 }
 
-// Plan implements frontend.Frontend: the compiler is run as it was called.
-func (*Frontend) Plan(c *compile.Compilation, _ *compile.Toolchain, scratch string) frontend.Plan {
-	return frontend.Plan{Args: c.Invocation.Args, Scratch: scratch}
-}
-
 // detail is what Parse learnt beyond compile.Compilation. It is the Detail of every compilation of this front-end.
 type detail struct {
 	clippy bool
@@ -77,6 +72,9 @@ type detail struct {
 	crate, extra string   // --crate-name, -C extra-filename
 	rlib         string   // the output of link, "" for none
 	depInfo      string   // the output of dep-info
+	link         *linkage // how a linker is called, nil where none is
+	staticlib    bool     // a static library is among the outputs
+	archives     bool     // rustc reads the code in the crates, not only the linker
 	humanText    bool     // messages are not JSON
 	crateDirs    []string // -L dependency, absolute
 	nativeDirs   []string // -L native, absolute

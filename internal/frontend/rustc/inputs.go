@@ -31,7 +31,7 @@ type gathering struct {
 }
 
 // Inputs implements frontend.Frontend.
-func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, _ *compile.Toolchain, run frontend.Run, files frontend.Files, _ frontend.Prober) (*frontend.Inputs, error) {
+func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile.Toolchain, run frontend.Run, files frontend.Files, _ frontend.Prober) (*frontend.Inputs, error) {
 	g := &gathering{c: c, d: c.Detail.(*detail), run: run, files: files, known: map[string]bool{}}
 	text, _, err := files.Read(g.d.depInfo, maxDepInfo)
 	if err != nil {
@@ -67,7 +67,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, _ *compile.
 	}
 	for _, step := range []func() error{
 		func() error { return g.modules(sources) }, g.messages, func() error { return g.native(sources) }, g.unbounded,
-		func() error { return g.cargoLints(sources) },
+		func() error { return g.cargoLints(sources) }, func() error { return g.linked(tc) },
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -174,7 +174,11 @@ var staticLink = regexp.MustCompile(`\bkind\s*=\s*r?#*"static`)
 // native adds the native libraries that were bundled, or may have been. Which these are rustc does not say; that there are some, its
 // library shows. All archives in the search directories count then, and that none of them appears in an earlier directory.
 func (g *gathering) native(sources []string) error {
-	bundled := g.d.static
+	// A static library holds what it needs, and shows not whose it is.
+	bundled := g.d.static || g.d.staticlib
+	if g.d.staticlib {
+		g.in.BindAll = "native"
+	}
 	if len(g.d.nativeDirs) > 0 && !bundled {
 		// Of an archive without members the library shows nothing, nor of one that is only looked for.
 		for _, path := range sources {

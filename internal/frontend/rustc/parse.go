@@ -27,6 +27,12 @@ type parser struct {
 	named     []string // further files named by options, absolute
 	noBitcode bool     // -C embed-bitcode=no
 	bitcode   bool     // objects are for link-time optimisation
+	lto       bool     // link-time optimisation of all crates
+	pluginLTO bool     // by the linker
+	linker    string   // -C linker
+	flavor    string   // -C linker-flavor
+	lld       bool     // options select rustc's own linker
+	forDriver []string // -C link-arg and link-args
 	question  string
 	declined  *compile.Decline // the first reason not to cache
 }
@@ -114,30 +120,6 @@ func (p *parser) decide() *compile.Decline {
 	return nil
 }
 
-// links returns why a call that makes more than a Rust library is declined.
-func (p *parser) links() *compile.Decline {
-	for _, e := range p.emit {
-		if e != "dep-info" && e != "metadata" && e != "link" {
-			return compile.Refuse(compile.ReasonOption, "--emit="+e)
-		}
-	}
-	if len(p.emit) > 0 && !p.emits("link") {
-		return nil
-	}
-	if p.test {
-		return compile.Refuse(compile.ReasonLink, "--test")
-	}
-	if len(p.types) == 0 {
-		return compile.Refuse(compile.ReasonLink, "no --crate-type") // a program, unless the source says otherwise
-	}
-	for _, t := range p.types {
-		if t != "lib" && t != "rlib" {
-			return compile.Refuse(compile.ReasonLink, "--crate-type "+t)
-		}
-	}
-	return nil
-}
-
 // finish fills the compilation in.
 func (p *parser) finish() *compile.Decline {
 	c, inv := p.c, p.inv
@@ -175,7 +157,12 @@ func (p *parser) finish() *compile.Decline {
 func (p *parser) roots() {
 	add := func(name, path string) { p.c.Roots = append(p.c.Roots, compile.Root{Name: name, Path: path}) }
 	// .../target/debug/deps, or .../target/TRIPLE/debug/deps; cargo marks its target directory for backups.
-	if out := absolute(p.inv.Dir, p.outDir); filepath.Base(out) == "deps" || filepath.Base(out) == "examples" {
+	// Build scripts go to .../target/debug/build/PACKAGE-HASH.
+	out := absolute(p.inv.Dir, p.outDir)
+	if filepath.Base(filepath.Dir(out)) == "build" {
+		out = filepath.Dir(out)
+	}
+	if base := filepath.Base(out); base == "deps" || base == "examples" || base == "build" {
 		target := filepath.Dir(filepath.Dir(out))
 		const tag = "CACHEDIR.TAG"
 		if up := filepath.Dir(target); !p.files.Exists(target, tag) && p.files.Exists(up, tag) {
@@ -222,6 +209,9 @@ func (p *parser) environment() *compile.Decline {
 	p.c.EnvNames = variables
 	if p.inv.Columns > 0 || p.det.humanText {
 		p.c.EnvNames = terminalVariables
+	}
+	if p.det.link != nil {
+		p.c.EnvNames = sorted(slices.Concat(p.c.EnvNames, linkVariables)...)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package rustc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -23,18 +24,38 @@ func (f *Frontend) Toolchain(ctx context.Context, c *compile.Compilation, files 
 	if err != nil {
 		return nil, err
 	}
-	if known := f.chains.get(key); known != nil && known.current(files) {
-		return known.toolchain, nil
-	}
 	p := &probe{ctx: ctx, c: c, d: c.Detail.(*detail), files: files, ask: ask}
-	if err := p.run(); err != nil {
+	compiler := f.chains.get(key)
+	if compiler == nil || !compiler.current(files) {
+		if err := p.run(); err != nil {
+			return nil, err
+		}
+		compiler = &p.known
+		compiler.toolchain, compiler.sysroot, compiler.host = &p.tc, p.sysroot, p.host
+		if !p.proxy {
+			f.chains.put(key, compiler)
+		}
+	}
+	link := p.d.link
+	if link == nil {
+		return compiler.toolchain, nil
+	}
+	key.rest += linkKey(c, link)
+	if known := f.chains.get(key); known != nil && known.compiler == compiler && known.current(files) {
+		return known.toolchain, known.refusal()
+	}
+	p = &probe{ctx: ctx, c: c, d: p.d, files: files, ask: ask, proxy: p.proxy, sysroot: compiler.sysroot, host: compiler.host}
+	p.tc = *compiler.toolchain
+	p.tc.Files = slices.Clip(p.tc.Files)
+	if err := p.linker(link); err != nil && !errors.As(err, &p.known.refused) {
 		return nil, err
 	}
-	p.known.toolchain = &p.tc
+	p.tc.Detail = p.tools
+	p.known.toolchain, p.known.compiler = &p.tc, compiler
 	if !p.proxy {
 		f.chains.put(key, &p.known)
 	}
-	return &p.tc, nil
+	return &p.tc, p.known.refusal()
 }
 
 // chainKey names a question: which compiler, for which target, with which libraries.
@@ -68,10 +89,22 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) 
 
 // knownChain is an answer and what it rests on.
 type knownChain struct {
-	toolchain *compile.Toolchain
-	files     []watched // those of the toolchain, and the loader's settings
-	absent    []place
-	listings  []listing
+	toolchain     *compile.Toolchain
+	sysroot, host string
+	files         []watched // those of the toolchain, and the loader's settings
+	absent        []place
+	listings      []listing
+
+	compiler *knownChain      // what a chain that links adds to
+	refused  *compile.Decline // why such a one cannot be used
+}
+
+// refusal returns refused as an error that is nil where there is none.
+func (k *knownChain) refusal() error {
+	if k.refused != nil {
+		return k.refused
+	}
+	return nil
 }
 
 type watched struct {
@@ -81,9 +114,24 @@ type watched struct {
 
 type place struct{ dir, name string }
 
+// listing is the part of a directory's names that have an ending.
 type listing struct {
-	dir   string
-	names []string
+	dir, suffix string
+	names       []string
+}
+
+func (l *listing) read(files frontend.Files) ([]string, error) {
+	all, err := files.Names(l.dir)
+	if err != nil || l.suffix == "" {
+		return all, err
+	}
+	var names []string
+	for _, name := range all {
+		if strings.HasSuffix(name, l.suffix) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
 }
 
 // current reports whether everything the answer rests on is as it was.
@@ -99,7 +147,7 @@ func (k *knownChain) current(files frontend.Files) bool {
 		}
 	}
 	for _, l := range k.listings {
-		if names, err := files.Names(l.dir); err != nil || !slices.Equal(names, l.names) {
+		if names, err := l.read(files); err != nil || !slices.Equal(names, l.names) {
 			return false
 		}
 	}
@@ -142,6 +190,7 @@ type probe struct {
 	proxy   bool // the program is rustup's, which may choose another compiler next time
 	sysroot string
 	host    string
+	tools   *linkTools // of one that links
 }
 
 func (p *probe) refuse(format string, args ...any) error {
@@ -257,7 +306,7 @@ func (p *probe) directory(role, dir string) error {
 	if err != nil {
 		return p.refuse("%v", err)
 	}
-	p.known.listings = append(p.known.listings, listing{dir, names})
+	p.known.listings = append(p.known.listings, listing{dir: dir, names: names})
 	for _, name := range names {
 		path := filepath.Join(dir, name)
 		if info, err := p.files.Stat(path); err != nil || !isRegular(info) {
