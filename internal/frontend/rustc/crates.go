@@ -30,7 +30,6 @@ func (p *parser) loaded() *compile.Decline {
 		if !seen[path] {
 			seen[path] = true
 			p.det.crates = append(p.det.crates, path)
-			p.det.macros = p.det.macros || isShared(path)
 		}
 	}
 	wanted := map[string]bool{}
@@ -72,10 +71,7 @@ func (p *parser) loaded() *compile.Decline {
 			}
 		}
 	}
-	if name := p.macros(); name != "" {
-		return compile.Refuse(compile.ReasonMacro, name)
-	}
-	return nil
+	return p.macros()
 }
 
 // known refuses what is no plain file.
