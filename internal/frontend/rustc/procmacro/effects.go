@@ -7,7 +7,7 @@ const (
 	harmless       = ""
 	readsVariables = "reads variables"
 	readsFiles     = "reads files"
-	allVariables   = "reads all variables"
+	allVariables   = "takes all variables"
 	anyProgram     = "starts programs"
 	network        = "uses the network"
 	clock          = "reads the clock"

@@ -117,7 +117,7 @@ func libraries(f *elf.File) string {
 
 // take fills in what the uses come to.
 func (t *Traits) take(uses []use, library string) {
-	var refused []string
+	var refused, odd []string
 	for _, u := range uses {
 		switch what := effectOf(u.name); what {
 		case harmless:
@@ -130,14 +130,20 @@ func (t *Traits) take(uses []use, library string) {
 			if u.from != "" {
 				text = what + " (" + u.name + " of " + u.from + ")"
 			}
-			refused = append(refused, text)
+			if what == unknown {
+				odd = append(odd, text)
+			} else {
+				refused = append(refused, text)
+			}
 		}
 	}
 	if library != "" {
 		refused = append(refused, "loads "+library)
 	}
-	if len(refused) > 0 {
-		slices.Sort(refused)
+	// The plainest first, and always the same.
+	slices.Sort(refused)
+	slices.Sort(odd)
+	if refused = append(refused, odd...); len(refused) > 0 {
 		t.Refused = refused[0]
 	}
 }

@@ -63,13 +63,39 @@ func isMachinery(symbol string) bool {
 func isAllowed(name string) func(symbol string) bool {
 	switch name {
 	case "syscall", "dlsym":
-		return isStandard
+		return isLibrarys
 	case "write", "writev":
 		return func(symbol string) bool {
 			return isStandard(symbol) && strings.Contains(symbol, "stdio") && !strings.Contains(symbol, "2fs")
 		}
 	}
 	return func(string) bool { return false }
+}
+
+// waits are where the standard library waits for locks and threads, in functions that hold no code of others.
+var waits = []string{"std::sys::sync", "std::sys::pal", "std::sys::futex", "std::sys::fs", "std::sys::unix", "std::io::stdio", "std::thread::park", "std::thread::Thread"}
+
+// crateRoot is how a crate is named in the newer mangling.
+var crateRoot = regexp.MustCompile(`C(?:s[0-9A-Za-z]*_)?(\d+_?.*)`)
+
+// isLibrarys reports whether a function is wholly the standard library's: one that calls what it is given may hold the macro's code in
+// itself. The newer mangling tells by the crates it names; of the older one it is known of a few.
+func isLibrarys(symbol string) bool {
+	if rest, ok := strings.CutPrefix(symbol, "_R"); ok {
+		for {
+			m := crateRoot.FindStringSubmatch(rest)
+			if m == nil {
+				return isStandard(symbol)
+			}
+			id, after := identifier(m[1])
+			if !standard[id] {
+				return false
+			}
+			rest = after
+		}
+	}
+	path := strings.Join(pathOf(symbol), "::")
+	return slices.ContainsFunc(waits, func(w string) bool { return path == w || strings.HasPrefix(path, w+"::") })
 }
 
 // What a function says by its own name, wherever its work is done.
@@ -79,7 +105,7 @@ var direct = []struct{ path, use string }{
 	{"std::io::stdio::stdin", "stdin"}, {"std::io::stdio::Stdin", "stdin"},
 	{"rustix", "system_calls"}, {"linux_raw_sys", "system_calls"}, {"syscalls", "system_calls"}, {"sc", "system_calls"},
 	{"std::fs::Metadata::modified", "file_times"}, {"std::fs::Metadata::created", "file_times"}, {"std::fs::Metadata::accessed", "file_times"},
-	{"std::os::linux::fs", "file_times"}, {"std::os::unix::fs", "file_times"}, {"std::time::SystemTime", "SystemTime"},
+	{"std::time::SystemTime", "SystemTime"},
 	{"getrandom", "random"}, {"rand_core", "random"}, {"fastrand", "random"},
 }
 
