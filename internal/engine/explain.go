@@ -241,7 +241,7 @@ func takePartner(lines *[]string, label, value string) string {
 		if l != label {
 			continue
 		}
-		if (label == "argument" || label == "variable") && nameOf(v) != nameOf(value) {
+		if (label == "argument" || label == "variable" || strings.HasPrefix(value, macroVariable) || strings.HasPrefix(v, macroVariable)) && nameOf(v) != nameOf(value) {
 			continue
 		}
 		*lines = append(append([]string(nil), (*lines)[:i]...), (*lines)[i+1:]...)
@@ -259,8 +259,14 @@ func nameOf(s string) string {
 	return name
 }
 
+// macroVariable begins the fact that is a variable which procedural macros may read, with a digest for its value.
+const macroVariable = "macro-variable "
+
 func lineCause(label, was, now string, wasTools, nowTools []string) []compile.Cause {
 	cause := compile.Cause{Was: was, Now: now}
+	if fact := max(was, now); label == "fact" && strings.HasPrefix(fact, macroVariable) {
+		return []compile.Cause{{Kind: "variable", Name: nameOf(strings.TrimPrefix(fact, macroVariable))}}
+	}
 	switch label {
 	case "argument":
 		cause.Kind, cause.Name = "flag", now

@@ -2,7 +2,6 @@ package rustc
 
 import (
 	"bytes"
-	"debug/elf"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -31,7 +30,6 @@ func (p *parser) loaded() *compile.Decline {
 		if !seen[path] {
 			seen[path] = true
 			p.det.crates = append(p.det.crates, path)
-			p.det.macros = p.det.macros || isShared(path)
 		}
 	}
 	wanted := map[string]bool{}
@@ -83,53 +81,7 @@ func (p *parser) loaded() *compile.Decline {
 			}
 		}
 	}
-	if d := p.dylibs(); d != nil {
-		return d
-	}
-	if name := p.macros(); name != "" {
-		return compile.Refuse(compile.ReasonMacro, name)
-	}
-	return nil
-}
-
-// dylibs refuses links with shared libraries that are no macros: what these were made of nobody says.
-func (p *parser) dylibs() *compile.Decline {
-	if p.det.link == nil && !p.det.archives {
-		return nil
-	}
-	for _, path := range p.det.crates {
-		if !isShared(path) {
-			continue
-		}
-		d, err := p.files.Digest(path)
-		if err != nil {
-			return compile.Refuse(compile.ReasonInput, err.Error())
-		}
-		if _, known := p.f.macroLibs.get(d); known {
-			continue
-		}
-		if macro, err := isMacro(path); err != nil || !macro {
-			return compile.Refuse(compile.ReasonLink, "with the shared library "+path)
-		}
-		p.f.macroLibs.put(d, nil)
-	}
-	return nil
-}
-
-// isMacro reports whether a shared library is one of procedural macros, by the symbol that the compiler looks up in such.
-func isMacro(path string) (bool, error) {
-	f, err := elf.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	symbols, err := f.DynamicSymbols()
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(symbols, func(s elf.Symbol) bool {
-		return strings.HasPrefix(s.Name, "__rustc_proc_macro_decls_")
-	}), nil
+	return p.macros()
 }
 
 // isPlainCrate reports whether a name is that of a library whose file bears no hash: cargo calls so what a member makes beside a shared

@@ -238,25 +238,28 @@ func (g *gathering) native(sources []string) error {
 	return nil
 }
 
-// unbounded adds what macros and lints are taken to read: the files of the package, the manifests and lock files in and above it, and
-// for clippy its settings.
+// unbounded adds what macros and lints are taken to read: files of the package or the workspace, the manifests and lock files in and above it, the
+// variables' files that lie there where macros read far, and for clippy its settings.
 func (g *gathering) unbounded() error {
 	if g.d.pkg == "" {
 		return nil
 	}
-	if g.d.macros {
-		now, declined := packageFiles(g.d.pkg, g.files)
+	for _, t := range g.d.trees {
+		now, declined := treeFiles(t.root, t.skip, g.files)
 		if declined != nil {
 			return declined
 		}
-		if !slices.Equal(now, g.d.pkgFiles) {
-			return compile.Refuse(compile.ReasonInputChanged, "files of "+g.d.pkg)
+		if !slices.Equal(now, t.files) {
+			return compile.Refuse(compile.ReasonInputChanged, "files of "+t.root)
 		}
 		for _, path := range now {
 			g.add(path)
 		}
 	}
 	names := []string{"Cargo.toml", "Cargo.lock"}
+	if g.d.reach == reachWorkspace {
+		names = append(names, ".env")
+	}
 	if g.d.clippy {
 		names = append(names, "clippy.toml", ".clippy.toml")
 	}

@@ -34,6 +34,7 @@ type parser struct {
 	lld       bool     // options select rustc's own linker
 	forDriver []string // -C link-arg and link-args
 	question  string
+	readers   []reader         // macros that read more than tokens
 	declined  *compile.Decline // the first reason not to cache
 }
 
@@ -146,7 +147,7 @@ func (p *parser) finish() *compile.Decline {
 	if out, ok := inv.Getenv("OUT_DIR"); ok && strings.HasPrefix(out, "/") {
 		c.Dirs = append(c.Dirs, out)
 	}
-	if p.det.macros || p.det.clippy {
+	if p.det.reach > reachTokens || p.det.clippy {
 		return p.unbounded()
 	}
 	return nil
@@ -155,26 +156,42 @@ func (p *parser) finish() *compile.Decline {
 // roots names the directories of cargo in which paths lie: they may lie elsewhere on another machine, and most outputs do not
 // depend on where.
 func (p *parser) roots() {
-	add := func(name, path string) { p.c.Roots = append(p.c.Roots, compile.Root{Name: name, Path: path}) }
-	// .../target/debug/deps, or .../target/TRIPLE/debug/deps; cargo marks its target directory for backups.
-	// Build scripts go to .../target/debug/build/PACKAGE-HASH.
+	add := func(name, path string) {
+		if path != "" {
+			p.c.Roots = append(p.c.Roots, compile.Root{Name: name, Path: path})
+		}
+	}
+	add("target", p.targetDir())
+	add("cargo-home", p.cargoHome())
+}
+
+// targetDir returns cargo's target directory, "" where it is not known: that of .../target/debug/deps, or .../target/TRIPLE/debug/deps; build
+// scripts go to .../target/debug/build/PACKAGE-HASH. Cargo marks it for backups.
+func (p *parser) targetDir() string {
 	out := absolute(p.inv.Dir, p.outDir)
 	if filepath.Base(filepath.Dir(out)) == "build" {
 		out = filepath.Dir(out)
 	}
-	if base := filepath.Base(out); base == "deps" || base == "examples" || base == "build" {
-		target := filepath.Dir(filepath.Dir(out))
-		const tag = "CACHEDIR.TAG"
-		if up := filepath.Dir(target); !p.files.Exists(target, tag) && p.files.Exists(up, tag) {
-			target = up
-		}
-		add("target", target)
+	if base := filepath.Base(out); base != "deps" && base != "examples" && base != "build" {
+		return ""
 	}
+	target := filepath.Dir(filepath.Dir(out))
+	const tag = "CACHEDIR.TAG"
+	if up := filepath.Dir(target); !p.files.Exists(target, tag) && p.files.Exists(up, tag) {
+		return up
+	}
+	return target
+}
+
+// cargoHome returns cargo's home, "" where it is not known.
+func (p *parser) cargoHome() string {
 	if home, ok := p.inv.Getenv("CARGO_HOME"); ok && strings.HasPrefix(home, "/") {
-		add("cargo-home", home)
-	} else if home, ok := p.inv.Getenv("HOME"); ok && strings.HasPrefix(home, "/") {
-		add("cargo-home", filepath.Join(home, ".cargo"))
+		return home
 	}
+	if home, ok := p.inv.Getenv("HOME"); ok && strings.HasPrefix(home, "/") {
+		return filepath.Join(home, ".cargo")
+	}
+	return ""
 }
 
 // Variables that rustc, the loader of its libraries, or LLVM read, and that may change an output or a message. Variables that a
