@@ -260,7 +260,11 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 		// The compiler of a killed wrapper writes on, perhaps into what the next build makes.
 		leave = func() { time.AfterFunc(orphaned, flight.leave) }
 	}
+	missed := *c.event
 	if !c.ran(ran, err) {
+		if c.failureCounts(ran, err) {
+			c.storeFailure(ctx, watch, flight, plan, ran, missed)
+		}
 		return Answer{}
 	}
 	began := c.Now()

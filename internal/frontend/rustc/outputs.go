@@ -33,8 +33,10 @@ func (p *parser) outputs() *compile.Decline {
 		p.det.rlib = filepath.Join(dir, "lib"+stem+".rlib")
 		add(compile.Output{Role: roleLibrary, Path: p.det.rlib, Replaced: true})
 	}
-	p.det.depInfo = filepath.Join(dir, stem+".d")
-	add(compile.Output{Role: roleDependencies, Path: p.det.depInfo, Text: true})
+	if p.emits("dep-info") {
+		p.det.depInfo = filepath.Join(dir, stem+".d")
+		add(compile.Output{Role: roleDependencies, Path: p.det.depInfo, Text: true})
+	}
 	for _, o := range p.c.Outputs {
 		info, err := os.Lstat(o.Path)
 		if os.IsNotExist(err) {

@@ -106,7 +106,7 @@ func (p *parser) decide() *compile.Decline {
 		return compile.Refuse(compile.ReasonMultipleSources, p.sources[1])
 	case p.det.crate == "":
 		return compile.Refuse(compile.ReasonArguments, "no --crate-name")
-	case !p.emits("dep-info"):
+	case !p.emits("dep-info") && !p.probes():
 		return compile.Refuse(compile.ReasonOption, "--emit without dep-info")
 	case !p.emits("metadata") && !p.emits("link"):
 		return compile.Refuse(compile.ReasonDependencies, "--emit=dep-info")
@@ -155,6 +155,7 @@ func (p *parser) finish() *compile.Decline {
 		return d
 	}
 	p.roots()
+	c.Failures = p.probes()
 	if d := p.loaded(); d != nil {
 		return d
 	}
@@ -182,6 +183,10 @@ func (p *parser) roots() {
 			target = up
 		}
 		add("target", target)
+	} else if p.probes() {
+		if target := p.probeTarget(); target != "" {
+			add("target", target)
+		}
 	}
 	if home, ok := p.inv.Getenv("CARGO_HOME"); ok && strings.HasPrefix(home, "/") {
 		add("cargo-home", home)
