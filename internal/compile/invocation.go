@@ -17,6 +17,7 @@ type Invocation struct {
 	Env     []string // the whole environment, NAME=value
 	Umask   uint32   // the caller's umask
 	Columns int      // width of the terminal on stderr; 0 where stderr is no terminal
+	NoInput bool     // standard input is the null device
 }
 
 // Getenv returns the value of a variable and whether it is set. As in execve, the first of two equal names counts.

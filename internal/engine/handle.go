@@ -52,6 +52,9 @@ func (e *Engine) Handle(ctx context.Context, inv *compile.Invocation, client Cli
 
 func (c *call) handle(ctx context.Context) Answer {
 	if err := c.parse(); err != nil {
+		if answer, ok := c.ask(ctx, err); ok {
+			return answer
+		}
 		return c.decline(ctx, err)
 	}
 	if err := c.identify(ctx); err != nil {

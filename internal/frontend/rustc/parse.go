@@ -28,11 +28,24 @@ type parser struct {
 	noBitcode bool     // -C embed-bitcode=no
 	bitcode   bool     // objects are for link-time optimisation
 	question  string
+	asked     []string         // "version", "help", "explain", "print KIND"
 	declined  *compile.Decline // the first reason not to cache
 }
 
 // Parse implements frontend.Frontend.
 func (f *Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compile.Compilation, *compile.Decline) {
+	p := f.read(inv, files)
+	if d := p.decide(); d != nil {
+		return p.c, d
+	}
+	if d := p.finish(); d != nil {
+		return p.c, d
+	}
+	return p.c, nil
+}
+
+// read reads the arguments of a call.
+func (f *Frontend) read(inv *compile.Invocation, files frontend.Files) *parser {
 	p := &parser{f: f, inv: inv, files: files, det: &detail{humanText: true}}
 	p.c = &compile.Compilation{Invocation: inv, Kind: kindOf(filepath.Base(inv.Program)), Language: "rust", Detail: p.det}
 	args := inv.Args
@@ -48,13 +61,7 @@ func (f *Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compil
 		p.det.source = p.sources[0]
 		p.c.Source = absolute(inv.Dir, p.sources[0])
 	}
-	if d := p.decide(); d != nil {
-		return p.c, d
-	}
-	if d := p.finish(); d != nil {
-		return p.c, d
-	}
-	return p.c, nil
+	return p
 }
 
 // refuse keeps the first reason not to cache.
