@@ -61,6 +61,10 @@ type Compilation struct {
 	// source's digest, so that the manifest does not overflow.
 	PerSource bool
 
+	// Unit names, with the source, what is compiled, where the path of the first output says too much to tell earlier compiles of the same
+	// thing; "" where it does.
+	Unit string
+
 	// Failures is set where a compile that exits non-zero is a result too: build scripts ask rustc what it can do.
 	Failures bool
 

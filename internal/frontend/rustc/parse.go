@@ -1,6 +1,7 @@
 package rustc
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -162,6 +163,8 @@ func (p *parser) finish() *compile.Decline {
 		return d
 	}
 	p.roots()
+	// The names of outputs change with every flag.
+	c.Unit = fmt.Sprintf("%s crate %s of type %q, output %q, test %t, target %s", c.Kind, p.det.crate, p.types, p.emit, p.test, p.det.target)
 	c.Failures = p.probes()
 	if d := p.loaded(); d != nil {
 		return d

@@ -142,6 +142,7 @@ type probe struct {
 	proxy   bool // the program is rustup's, which may choose another compiler next time
 	sysroot string
 	host    string
+	version string // for people: the content says more
 }
 
 func (p *probe) refuse(format string, args ...any) error {
@@ -190,7 +191,7 @@ func (p *probe) run() error {
 	} else {
 		p.absent(filepath.Join(lib, "rustlib"), "src")
 	}
-	p.tc.Facts = append(p.tc.Facts, "host "+p.host, source+" the source of the standard library")
+	p.tc.Facts = append(p.tc.Facts, "version "+p.version, "host "+p.host, source+" the source of the standard library")
 	return nil
 }
 
@@ -211,6 +212,7 @@ func (p *probe) where(driver string) error {
 	if said, err = p.say(append(argv, "-vV")); err != nil {
 		return err
 	}
+	p.version, _, _ = strings.Cut(said, "\n")
 	for line := range strings.SplitSeq(said, "\n") {
 		if host, ok := strings.CutPrefix(line, "host: "); ok {
 			p.host = host
