@@ -97,7 +97,9 @@ type Toolchain struct {
 	// Absent are names whose appearance would change which files are used.
 	Absent []string
 	Facts  []string // lines for the recipe, such as the expansion of -march=native
-	Detail any      // belongs to the front-end
+	// Version is what the compiler calls itself, for people; in no recipe. "" where it was not asked.
+	Version string
+	Detail  any // belongs to the front-end
 }
 
 // ToolFile is one file of a toolchain. The recipe holds its role and digest, not its path.

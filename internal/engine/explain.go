@@ -24,9 +24,10 @@ type noted struct {
 	Set         string   `json:"set"`
 	Recipe      string   `json:"recipe"`
 	Tools       []string `json:"tools"`
-	Inputs      []byte   `json:"inputs"`          // eight bytes of each input's digest, in the set's order
-	Env         []string `json:"env,omitempty"`   // digests of the values of the set's variables, in order
-	Bound       []string `json:"bound,omitempty"` // digests of the paths of the set's roots, in order
+	Version     string   `json:"version,omitempty"` // of the compiler, for people
+	Inputs      []byte   `json:"inputs"`            // eight bytes of each input's digest, in the set's order
+	Env         []string `json:"env,omitempty"`     // digests of the values of the set's variables, in order
+	Bound       []string `json:"bound,omitempty"`   // digests of the paths of the set's roots, in order
 }
 
 // notedCompiles is how many compiles of a unit are remembered: the two sides of a switched branch, and one more.
@@ -78,7 +79,7 @@ func (c *call) note(ctx context.Context, set *compile.InputSet, digests []digest
 	if err != nil {
 		return
 	}
-	n := noted{Compilation: c.recipe.Key.String(), Set: id.String(), Recipe: string(c.recipe.Text), Tools: key.ToolLines(c.tc)}
+	n := noted{Compilation: c.recipe.Key.String(), Set: id.String(), Recipe: string(c.recipe.Text), Tools: key.ToolLines(c.tc), Version: c.tc.Version}
 	for _, d := range digests {
 		sum := d.Sum()
 		n.Inputs = append(n.Inputs, sum[:shortDigest]...)

@@ -40,17 +40,15 @@ func (c *call) rustDifferences(ctx, asking context.Context, o noted) []compile.C
 func (c *call) diffRust(o noted) (causes, consequences []compile.Cause) {
 	was, now := joinOptions(o.Recipe), joinOptions(string(c.recipe.Text))
 	gone, come := missingLines(was, now), missingLines(now, was)
-	version := false
 	tell := func(line, other string) {
 		label, value, _ := strings.Cut(line, " ")
 		cause, consequence := c.rustCause(label, value, other)
 		switch {
 		case label == "compiler":
-			// The files are named below, where the version does not say it all.
+			// Version or files are named below.
 		case consequence:
 			consequences = append(consequences, cause)
 		default:
-			version = version || cause.Kind == "compiler"
 			causes = append(causes, cause)
 		}
 	}
@@ -68,7 +66,12 @@ func (c *call) diffRust(o noted) (causes, consequences []compile.Cause) {
 			causes = append(causes, cause)
 		}
 	}
-	if tools := key.ToolLines(c.tc); !version && !slices.Equal(o.Tools, tools) {
+	tools := key.ToolLines(c.tc)
+	switch {
+	case slices.Equal(o.Tools, tools):
+	case o.Version != c.tc.Version && o.Version != "" && c.tc.Version != "":
+		causes = slices.Insert(causes, 0, compile.Cause{Kind: "compiler", Name: c.tc.Version, Was: o.Version, Now: c.tc.Version})
+	default:
 		causes = append(causes, toolCauses(o.Tools, tools)...)
 	}
 	return causes, consequences
@@ -122,9 +125,6 @@ func takesValue(arg string) bool {
 func rustName(label, value string) string {
 	switch {
 	case label == "fact" && !strings.Contains(value, "="):
-		if word, _, _ := strings.Cut(value, " "); word == "version" || word == "host" {
-			return word
-		}
 		return value[:max(strings.LastIndexByte(value, ' '), 0)]
 	case label == "fact", label == "variable":
 		name, _, _ := strings.Cut(value, "=")
@@ -165,7 +165,7 @@ func (c *call) rustCause(label, was, now string) (cause compile.Cause, consequen
 	switch label {
 	case "argument":
 	case "fact":
-		return factCause(name, was, now), false
+		return factCause(name), false
 	default:
 		return lineCause(label, was, now, nil, nil)[0], false
 	}
@@ -188,12 +188,9 @@ func (c *call) rustCause(label, was, now string) (cause compile.Cause, consequen
 }
 
 // factCause tells what a fact of a front-end stands for. Digests are not shown.
-func factCause(name, was, now string) compile.Cause {
-	switch variable, ok := strings.CutPrefix(name, "macro variable "); {
-	case ok:
+func factCause(name string) compile.Cause {
+	if variable, ok := strings.CutPrefix(name, "macro variable "); ok {
 		return compile.Cause{Kind: "variable", Name: variable}
-	case name == "version":
-		return compile.Cause{Kind: "compiler", Name: strings.TrimPrefix(now, "version "), Was: strings.TrimPrefix(was, "version "), Now: strings.TrimPrefix(now, "version ")}
 	}
 	return compile.Cause{Kind: "other", Name: name}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestDiffRust(t *testing.T) {
-	const base = "language rust\ncompiler 12\nfact version rustc 1.94.0\nfact host h\nfact macro variable HOME=11\nfact files of the package 22\n" +
+	const base = "language rust\ncompiler 12\nfact host h\nfact macro variable HOME=11\nfact files of the package 22\n" +
 		"argument --crate-name\nargument a\nargument source\nargument a.rs\nargument -C\nargument opt-level=2\nargument -Cdebuginfo=1\n" +
 		"argument --cfg\nargument feature=\"x\"\nargument -C\nargument metadata=12\nargument -C\nargument extra-filename=-12\n" +
 		"argument --extern proc_macro\nargument --extern b\nargument <target>/debug/deps/libb-12.rmeta\nargument -L dependency\nargument <target>/debug/deps\n" +
@@ -24,11 +24,12 @@ func TestDiffRust(t *testing.T) {
 		what         string
 		now          []string // pairs: what stands in base, and what stands there instead
 		driver       string   // content, where it is another
+		version      string   // of that one
 		causes       []compile.Cause
 		consequences []compile.Cause
 	}{
 		{what: "nothing"},
-		{what: "another version", now: []string{"compiler 12", "compiler 13", "1.94.0", "1.95.0", "metadata=12", "metadata=13"}, driver: "other",
+		{what: "another version", now: []string{"compiler 12", "compiler 13", "metadata=12", "metadata=13"}, driver: "other", version: "rustc 1.95.0",
 			causes:       []compile.Cause{{Kind: "compiler", Name: "rustc 1.95.0", Was: "rustc 1.94.0", Now: "rustc 1.95.0"}},
 			consequences: []compile.Cause{{Kind: "flag", Name: "-C metadata=13", Was: "-C metadata=12", Now: "-C metadata=13"}}},
 		{what: "another file of the same version", now: []string{"compiler 12", "compiler 13"}, driver: "other",
@@ -57,7 +58,11 @@ func TestDiffRust(t *testing.T) {
 		}
 		x := &call{roots: key.Roots{{Name: "target", Path: "/t"}}, tc: driver(c.driver)}
 		x.recipe.Text = []byte(now)
-		causes, consequences := x.diffRust(noted{Recipe: base, Tools: key.ToolLines(driver(""))})
+		x.tc.Version = "rustc 1.94.0"
+		if c.version != "" {
+			x.tc.Version = c.version
+		}
+		causes, consequences := x.diffRust(noted{Recipe: base, Tools: key.ToolLines(driver("")), Version: "rustc 1.94.0"})
 		if diff := cmp.Diff(c.causes, causes); diff != "" {
 			t.Errorf("%s: causes (-want +got):\n%s", c.what, diff)
 		}

@@ -23,11 +23,13 @@
 //	outputs.go             where its outputs go
 //	crates.go, macros.go   the crates that it will load, and what macros among them may read
 //	toolchain*.go          the compiler, by content
+//	probe.go               what build scripts ask by compiling: failures are results
+//	question.go            what cargo asks without compiling
 //	depinfo.go, inputs.go  what a compile read, and what it looked for in vain
 //	archive.go             what a library holds beside the crate's own code
 //
-// All methods may be called from many goroutines at once. Two bounded memories are kept: what crates load, by content, and what
-// toolchains are made of.
+// All methods may be called from many goroutines at once. Three bounded memories are kept: what crates load, by content, what
+// compilers say of themselves, and what toolchains are made of.
 package rustc
 
 import (
@@ -40,8 +42,9 @@ import (
 
 // Frontend implements frontend.Frontend for rustc and clippy-driver.
 type Frontend struct {
-	crates crateMemory
-	chains chainMemory
+	crates  crateMemory
+	chains  chainMemory
+	answers answerMemory
 }
 
 var _ frontend.Frontend = (*Frontend)(nil)

@@ -26,7 +26,7 @@ func (f *Frontend) Toolchain(ctx context.Context, c *compile.Compilation, files 
 	if known := f.chains.get(key); known != nil && known.current(files) {
 		return known.toolchain, nil
 	}
-	p := &probe{ctx: ctx, c: c, d: c.Detail.(*detail), files: files, ask: ask}
+	p := &probe{ctx: ctx, c: c, d: c.Detail.(*detail), files: files, ask: ask, answers: &f.answers}
 	if err := p.run(); err != nil {
 		return nil, err
 	}
@@ -140,9 +140,8 @@ type probe struct {
 	tc      compile.Toolchain
 	known   knownChain
 	proxy   bool // the program is rustup's, which may choose another compiler next time
-	sysroot string
-	host    string
-	version string // for people: the content says more
+	answers *answerMemory
+	answer
 }
 
 func (p *probe) refuse(format string, args ...any) error {
@@ -151,22 +150,23 @@ func (p *probe) refuse(format string, args ...any) error {
 
 func (p *probe) run() error {
 	p.tc.Kind = p.c.Kind
-	driver := p.c.Program
-	if err := p.where(driver); err != nil {
-		return err
-	}
-	if own := filepath.Join(p.sysroot, "bin", filepath.Base(driver)); !p.same(own, driver) {
-		if !p.isRustup(driver) {
-			return p.refuse("%s is not the compiler of %s", driver, p.sysroot)
+	if p.proxy = p.isRustup(p.c.Program); p.proxy {
+		if err := p.where(); err != nil {
+			return err
 		}
-		p.proxy = true
-		driver = own
-	}
-	if err := p.file("driver", driver); err != nil {
-		return err
-	}
-	if err := p.libraries(driver); err != nil {
-		return err
+		if err := p.program(filepath.Join(p.sysroot, "bin", filepath.Base(p.c.Program))); err != nil {
+			return err
+		}
+	} else {
+		if err := p.program(p.c.Program); err != nil {
+			return err
+		}
+		if err := p.whereOnce(); err != nil {
+			return err
+		}
+		if own := filepath.Join(p.sysroot, "bin", filepath.Base(p.c.Program)); !p.same(own, p.c.Program) {
+			return p.refuse("%s is not the compiler of %s", p.c.Program, p.sysroot)
+		}
 	}
 	target := strings.TrimSuffix(filepath.Base(p.d.target), ".json")
 	if p.d.target == "" {
@@ -184,6 +184,7 @@ func (p *probe) run() error {
 			return err
 		}
 	}
+	p.tc.Version = p.version
 	// Messages quote the standard library where its source is there.
 	source := "without"
 	if p.files.Exists(filepath.Join(lib, "rustlib"), "src") {
@@ -191,12 +192,21 @@ func (p *probe) run() error {
 	} else {
 		p.absent(filepath.Join(lib, "rustlib"), "src")
 	}
-	p.tc.Facts = append(p.tc.Facts, "version "+p.version, "host "+p.host, source+" the source of the standard library")
+	p.tc.Facts = append(p.tc.Facts, "host "+p.host, source+" the source of the standard library")
 	return nil
 }
 
+// program makes the driver and what it loads part of the toolchain.
+func (p *probe) program(driver string) error {
+	if err := p.file("driver", driver); err != nil {
+		return err
+	}
+	return p.libraries(driver)
+}
+
 // where asks the compiler for its sysroot and host.
-func (p *probe) where(driver string) error {
+func (p *probe) where() error {
+	driver := p.c.Program
 	argv := []string{driver}
 	if p.d.clippy {
 		argv = append(argv, "--rustc")
