@@ -52,6 +52,9 @@ func (e *Engine) Handle(ctx context.Context, inv *compile.Invocation, client Cli
 
 func (c *call) handle(ctx context.Context) Answer {
 	if err := c.parse(); err != nil {
+		if answer, ok := c.ask(ctx, err); ok {
+			return answer
+		}
 		return c.decline(ctx, err)
 	}
 	if err := c.identify(ctx); err != nil {
@@ -260,7 +263,11 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 		// The compiler of a killed wrapper writes on, perhaps into what the next build makes.
 		leave = func() { time.AfterFunc(orphaned, flight.leave) }
 	}
+	missed := *c.event
 	if !c.ran(ran, err) {
+		if c.failureCounts(ran, err) {
+			c.storeFailure(ctx, watch, flight, plan, ran, missed)
+		}
 		return Answer{}
 	}
 	began := c.Now()

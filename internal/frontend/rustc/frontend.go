@@ -25,11 +25,13 @@
 //	crates.go, macros*.go  the crates that it will load, and what macros among them may read
 //	environment.go, trees.go   the variables and files that they may read
 //	toolchain*.go          the compiler, by content
+//	probe.go               what build scripts ask by compiling: failures are results
+//	question.go            what cargo asks without compiling
 //	depinfo.go, inputs.go  what a compile read, and what it looked for in vain
 //	archive.go             what a library holds beside the crate's own code
 //
-// All methods may be called from many goroutines at once. Three bounded memories are kept: what crates load and what macros can do, by
-// content, and what toolchains are made of.
+// All methods may be called from many goroutines at once. Four bounded memories are kept: what crates load and what macros can do, by
+// content, what compilers say of themselves, and what toolchains are made of.
 package rustc
 
 import (
@@ -41,9 +43,10 @@ import (
 
 // Frontend implements frontend.Frontend for rustc and clippy-driver.
 type Frontend struct {
-	crates crateMemory
-	traits traitsMemory
-	chains chainMemory
+	crates  crateMemory
+	traits  traitsMemory
+	chains  chainMemory
+	answers answerMemory
 }
 
 var _ frontend.Frontend = (*Frontend)(nil)

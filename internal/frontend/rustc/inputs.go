@@ -33,11 +33,12 @@ type gathering struct {
 // Inputs implements frontend.Frontend.
 func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile.Toolchain, run frontend.Run, files frontend.Files, _ frontend.Prober) (*frontend.Inputs, error) {
 	g := &gathering{c: c, d: c.Detail.(*detail), run: run, files: files, known: map[string]bool{}}
-	text, _, err := files.Read(g.d.depInfo, maxDepInfo)
-	if err != nil {
-		return nil, compile.Refuse(compile.ReasonInput, err.Error())
+	if run.Status != 0 {
+		if err := failure(run.Stderr); err != nil {
+			return nil, err
+		}
 	}
-	said, err := parseDepInfo(text)
+	said, err := g.depInfo()
 	if err != nil {
 		return nil, compile.Refuse(compile.ReasonInput, err.Error())
 	}
@@ -75,6 +76,25 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 	}
 	g.in.Dirs = c.Dirs
 	return &g.in, nil
+}
+
+// depInfo reads what the compile says that it read. One that failed early says nothing, and leaves the dep-info of an earlier one.
+func (g *gathering) depInfo() (depInfo, error) {
+	if g.d.depInfo != "" {
+		info, err := g.files.Stat(g.d.depInfo)
+		if g.run.Status == 0 || err == nil && info.Mtime >= g.run.Start.UnixNano() {
+			text, _, err := g.files.Read(g.d.depInfo, maxDepInfo)
+			if err != nil {
+				return depInfo{}, err
+			}
+			return parseDepInfo(text)
+		}
+	}
+	text, _, err := g.files.Read(g.c.Source, maxSource)
+	if err != nil {
+		return depInfo{}, err
+	}
+	return sourceAlone(g.d.source, text, g.c.Getenv)
 }
 
 func (g *gathering) add(path string) {
@@ -132,6 +152,10 @@ var (
 
 // messages adds files that messages name and quote: those of other crates, whose macros are at fault, are in no dep-info.
 func (g *gathering) messages() error {
+	if bytes.Contains(g.run.Stderr, []byte("failed to connect to jobserver")) {
+		// It names descriptors of this very call.
+		return compile.Refuse(compile.ReasonEnvironment, "CARGO_MAKEFLAGS")
+	}
 	named := map[string]bool{}
 	for _, m := range jsonFile.FindAllSubmatch(g.run.Stderr, -1) {
 		var name string

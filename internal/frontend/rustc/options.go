@@ -61,6 +61,7 @@ func (p *parser) readArgs(args []string) {
 			continue
 		case arg == "-vV" || arg == "-Vv":
 			p.question = arg
+			p.asked = append(p.asked, "version")
 			continue
 		case strings.HasPrefix(arg, "--"):
 			name, value, given = strings.Cut(arg[2:], "=")
@@ -102,6 +103,7 @@ func (p *parser) option(name, value string, verbatim []string) {
 	switch name {
 	case "version", "help", "explain", "print":
 		p.question = shown
+		p.asked = append(p.asked, strings.TrimSpace(name+" "+value))
 	case "crate-name":
 		p.det.crate = value
 		keep(verbatim...)

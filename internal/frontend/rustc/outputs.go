@@ -43,8 +43,10 @@ func (p *parser) outputs() *compile.Decline {
 		kind := kindsOf[t]
 		add(compile.Output{Role: kind.role, Path: filepath.Join(dir, kind.before+stem+kind.after), Replaced: true})
 	}
-	p.det.depInfo = filepath.Join(dir, stem+".d")
-	add(compile.Output{Role: roleDependencies, Path: p.det.depInfo, Text: true})
+	if p.emits("dep-info") {
+		p.det.depInfo = filepath.Join(dir, stem+".d")
+		add(compile.Output{Role: roleDependencies, Path: p.det.depInfo, Text: true})
+	}
 	for _, o := range p.c.Outputs {
 		info, err := os.Lstat(o.Path)
 		if os.IsNotExist(err) {

@@ -1,6 +1,7 @@
 package rustc
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,11 +36,24 @@ type parser struct {
 	forDriver []string // -C link-arg and link-args
 	question  string
 	readers   []reader         // macros that read more than tokens
+	asked     []string         // "version", "help", "explain", "print KIND"
 	declined  *compile.Decline // the first reason not to cache
 }
 
 // Parse implements frontend.Frontend.
 func (f *Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compile.Compilation, *compile.Decline) {
+	p := f.read(inv, files)
+	if d := p.decide(); d != nil {
+		return p.c, d
+	}
+	if d := p.finish(); d != nil {
+		return p.c, d
+	}
+	return p.c, nil
+}
+
+// read reads the arguments of a call.
+func (f *Frontend) read(inv *compile.Invocation, files frontend.Files) *parser {
 	p := &parser{f: f, inv: inv, files: files, det: &detail{humanText: true}}
 	p.c = &compile.Compilation{Invocation: inv, Kind: kindOf(filepath.Base(inv.Program)), Language: "rust", Detail: p.det}
 	args := inv.Args
@@ -55,13 +69,7 @@ func (f *Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compil
 		p.det.source = p.sources[0]
 		p.c.Source = absolute(inv.Dir, p.sources[0])
 	}
-	if d := p.decide(); d != nil {
-		return p.c, d
-	}
-	if d := p.finish(); d != nil {
-		return p.c, d
-	}
-	return p.c, nil
+	return p
 }
 
 // refuse keeps the first reason not to cache.
@@ -113,7 +121,7 @@ func (p *parser) decide() *compile.Decline {
 		return compile.Refuse(compile.ReasonMultipleSources, p.sources[1])
 	case p.det.crate == "":
 		return compile.Refuse(compile.ReasonArguments, "no --crate-name")
-	case !p.emits("dep-info"):
+	case !p.emits("dep-info") && !p.probes():
 		return compile.Refuse(compile.ReasonOption, "--emit without dep-info")
 	case !p.emits("metadata") && !p.emits("link"):
 		return compile.Refuse(compile.ReasonDependencies, "--emit=dep-info")
@@ -138,6 +146,9 @@ func (p *parser) finish() *compile.Decline {
 		return d
 	}
 	p.roots()
+	// The names of outputs change with every flag.
+	c.Unit = fmt.Sprintf("%s crate %s of type %q, output %q, test %t, target %s", c.Kind, p.det.crate, p.types, p.emit, p.test, p.det.target)
+	c.Failures = p.probes()
 	if d := p.loaded(); d != nil {
 		return d
 	}
@@ -173,6 +184,9 @@ func (p *parser) targetDir() string {
 		out = filepath.Dir(out)
 	}
 	if base := filepath.Base(out); base != "deps" && base != "examples" && base != "build" {
+		if p.probes() {
+			return p.probeTarget()
+		}
 		return ""
 	}
 	target := filepath.Dir(filepath.Dir(out))

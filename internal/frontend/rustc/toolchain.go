@@ -24,14 +24,14 @@ func (f *Frontend) Toolchain(ctx context.Context, c *compile.Compilation, files 
 	if err != nil {
 		return nil, err
 	}
-	p := &probe{ctx: ctx, c: c, d: c.Detail.(*detail), files: files, ask: ask}
+	p := &probe{ctx: ctx, c: c, d: c.Detail.(*detail), files: files, ask: ask, answers: &f.answers}
 	compiler := f.chains.get(key)
 	if compiler == nil || !compiler.current(files) {
 		if err := p.run(); err != nil {
 			return nil, err
 		}
 		compiler = &p.known
-		compiler.toolchain, compiler.sysroot, compiler.host = &p.tc, p.sysroot, p.host
+		compiler.toolchain, compiler.answer = &p.tc, p.answer
 		if !p.proxy {
 			f.chains.put(key, compiler)
 		}
@@ -44,7 +44,7 @@ func (f *Frontend) Toolchain(ctx context.Context, c *compile.Compilation, files 
 	if known := f.chains.get(key); known != nil && known.compiler == compiler && known.current(files) {
 		return known.toolchain, known.refusal()
 	}
-	p = &probe{ctx: ctx, c: c, d: p.d, files: files, ask: ask, proxy: p.proxy, sysroot: compiler.sysroot, host: compiler.host}
+	p = &probe{ctx: ctx, c: c, d: p.d, files: files, ask: ask, proxy: p.proxy, answers: &f.answers, answer: compiler.answer}
 	p.tc = *compiler.toolchain
 	p.tc.Files = slices.Clip(p.tc.Files)
 	if err := p.linker(link); err != nil && !errors.As(err, &p.known.refused) {
@@ -89,11 +89,11 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) 
 
 // knownChain is an answer and what it rests on.
 type knownChain struct {
-	toolchain     *compile.Toolchain
-	sysroot, host string
-	files         []watched // those of the toolchain, and the loader's settings
-	absent        []place
-	listings      []listing
+	toolchain *compile.Toolchain
+	answer
+	files    []watched // those of the toolchain, and the loader's settings
+	absent   []place
+	listings []listing
 
 	compiler *knownChain      // what a chain that links adds to
 	refused  *compile.Decline // why such a one cannot be used
@@ -187,10 +187,10 @@ type probe struct {
 
 	tc      compile.Toolchain
 	known   knownChain
-	proxy   bool // the program is rustup's, which may choose another compiler next time
-	sysroot string
-	host    string
+	proxy   bool       // the program is rustup's, which may choose another compiler next time
 	tools   *linkTools // of one that links
+	answers *answerMemory
+	answer
 }
 
 func (p *probe) refuse(format string, args ...any) error {
@@ -199,22 +199,23 @@ func (p *probe) refuse(format string, args ...any) error {
 
 func (p *probe) run() error {
 	p.tc.Kind = p.c.Kind
-	driver := p.c.Program
-	if err := p.where(driver); err != nil {
-		return err
-	}
-	if own := filepath.Join(p.sysroot, "bin", filepath.Base(driver)); !p.same(own, driver) {
-		if !p.isRustup(driver) {
-			return p.refuse("%s is not the compiler of %s", driver, p.sysroot)
+	if p.proxy = p.isRustup(p.c.Program); p.proxy {
+		if err := p.where(); err != nil {
+			return err
 		}
-		p.proxy = true
-		driver = own
-	}
-	if err := p.file("driver", driver); err != nil {
-		return err
-	}
-	if err := p.libraries(driver); err != nil {
-		return err
+		if err := p.compiler(filepath.Join(p.sysroot, "bin", filepath.Base(p.c.Program))); err != nil {
+			return err
+		}
+	} else {
+		if err := p.compiler(p.c.Program); err != nil {
+			return err
+		}
+		if err := p.whereOnce(); err != nil {
+			return err
+		}
+		if own := filepath.Join(p.sysroot, "bin", filepath.Base(p.c.Program)); !p.same(own, p.c.Program) {
+			return p.refuse("%s is not the compiler of %s", p.c.Program, p.sysroot)
+		}
 	}
 	target := strings.TrimSuffix(filepath.Base(p.d.target), ".json")
 	if p.d.target == "" {
@@ -232,6 +233,7 @@ func (p *probe) run() error {
 			return err
 		}
 	}
+	p.tc.Version = p.version
 	// Messages quote the standard library where its source is there.
 	source := "without"
 	if p.files.Exists(filepath.Join(lib, "rustlib"), "src") {
@@ -243,8 +245,17 @@ func (p *probe) run() error {
 	return nil
 }
 
+// compiler makes the compiler's program and what it loads part of the toolchain.
+func (p *probe) compiler(driver string) error {
+	if err := p.file("driver", driver); err != nil {
+		return err
+	}
+	return p.libraries(driver)
+}
+
 // where asks the compiler for its sysroot and host.
-func (p *probe) where(driver string) error {
+func (p *probe) where() error {
+	driver := p.c.Program
 	argv := []string{driver}
 	if p.d.clippy {
 		argv = append(argv, "--rustc")
@@ -260,6 +271,7 @@ func (p *probe) where(driver string) error {
 	if said, err = p.say(append(argv, "-vV")); err != nil {
 		return err
 	}
+	p.version, _, _ = strings.Cut(said, "\n")
 	for line := range strings.SplitSeq(said, "\n") {
 		if host, ok := strings.CutPrefix(line, "host: "); ok {
 			p.host = host
