@@ -111,7 +111,7 @@ func (rs Roots) ExpandPath(p string) (expanded string, ok bool) {
 var pathOptions = []string{
 	"-I", "-L", "-F", "-iquote", "-isystem", "-idirafter", "-iframework", "-include", "-imacros", "-o", "-MF", "-MT", "-MQ",
 	"-fdebug-prefix-map=", "-ffile-prefix-map=", "-fmacro-prefix-map=", "-fprofile-prefix-map=", "-fcoverage-prefix-map=",
-	"-fdebug-compilation-dir=", "-ffile-compilation-dir=", "--sysroot=", "-isysroot", "-Wp,-MD,", "-Wp,-MMD,", "@",
+	"-fdebug-compilation-dir=", "-ffile-compilation-dir=", "--sysroot=", "-isysroot", "-Wp,-MD,", "-Wp,-MMD,", "@", "--remap-path-prefix=",
 }
 
 // SpellArg spells an argument. A root is replaced only where a path begins: at the start, or right behind a path option.
@@ -126,7 +126,7 @@ func (rs Roots) SpellArg(after, arg string) (spelled string, bound []string) {
 			}
 		}
 	}
-	mapped := strings.Contains(arg[:at], "-prefix-map=")
+	mapped := strings.Contains(arg[:at], "-prefix-map=") || strings.HasPrefix(arg, "--remap-path-prefix=")
 	free := at > 0 || strings.HasPrefix(arg, "/") && freeAfter(after)
 	var b strings.Builder
 	b.WriteString(escapeSpelling(arg[:at]))

@@ -38,12 +38,12 @@ func (rs Roots) boundByMaps(args []string) []string {
 	for _, r := range rs {
 		var shorter map[string]bool // kinds of maps that end before the root
 		for _, arg := range args {
-			if !strings.HasPrefix(arg, "-f") {
-				continue
-			}
 			kind, value, ok := strings.Cut(arg, "-prefix-map=")
-			if !ok {
-				continue
+			if !ok || !strings.HasPrefix(arg, "-f") {
+				if value, ok = strings.CutPrefix(arg, "--remap-path-prefix="); !ok {
+					continue
+				}
+				kind = "-ffile" // rustc's, in everything
 			}
 			from, _, _ := strings.Cut(value, "=")
 			switch {

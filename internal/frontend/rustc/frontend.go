@@ -14,7 +14,7 @@
 // that may read anything: its package's files and the whole environment count (macros.go), and macros of which it is not
 // known that they read no further are declined (macros_known.go).
 //
-// Nothing is added to a compile's arguments: the set of outputs is part of what rustc writes into metadata, so a hidden dep-info
+// Nothing but maps of paths, where they are asked for, is added to a compile's arguments: the set of outputs is part of what rustc writes into metadata, so a hidden dep-info
 // would change it. Calls without one are declined.
 //
 // # Where each part is
@@ -25,6 +25,7 @@
 //	toolchain*.go          the compiler, by content
 //	depinfo.go, inputs.go  what a compile read, and what it looked for in vain
 //	archive.go             what a library holds beside the crate's own code
+//	maps.go, values.go     outputs that name no directory of this machine
 //
 // All methods may be called from many goroutines at once. Two bounded memories are kept: what crates load, by content, and what
 // toolchains are made of.
@@ -63,9 +64,9 @@ func kindOf(base string) string {
 	return ""
 }
 
-// Plan implements frontend.Frontend: the compiler is run as it was called.
+// Plan implements frontend.Frontend: the compiler is run as it was called, but for the arguments of Map.
 func (*Frontend) Plan(c *compile.Compilation, _ *compile.Toolchain, scratch string) frontend.Plan {
-	return frontend.Plan{Args: c.Invocation.Args, Scratch: scratch}
+	return frontend.Plan{Args: runArgs(c), Scratch: scratch}
 }
 
 // detail is what Parse learnt beyond compile.Compilation. It is the Detail of every compilation of this front-end.
@@ -74,18 +75,20 @@ type detail struct {
 	source string // as on the command line
 	target string // of --target, "" for the host's
 
-	crate, extra string   // --crate-name, -C extra-filename
-	rlib         string   // the output of link, "" for none
-	depInfo      string   // the output of dep-info
-	humanText    bool     // messages are not JSON
-	crateDirs    []string // -L dependency, absolute
-	nativeDirs   []string // -L native, absolute
-	nativeLibs   []string // -l: names that may be looked for in them
-	static       bool     // one of these is static whatever the source says
-	crates       []string // files of the crates that will be loaded, direct ones first
-	macros       bool     // procedural macros are among them
-	pkg          string   // CARGO_MANIFEST_DIR where what lies there counts, else ""
-	pkgFiles     []string // the files of pkg, absolute
+	crate, extra string             // --crate-name, -C extra-filename
+	rlib         string             // the output of link, "" for none
+	depInfo      string             // the output of dep-info
+	humanText    bool               // messages are not JSON
+	crateDirs    []string           // -L dependency, absolute
+	nativeDirs   []string           // -L native, absolute
+	nativeLibs   []string           // -l: names that may be looked for in them
+	static       bool               // one of these is static whatever the source says
+	crates       []string           // files of the crates that will be loaded, direct ones first
+	macros       bool               // procedural macros are among them
+	pkg          string             // CARGO_MANIFEST_DIR where what lies there counts, else ""
+	pkgFiles     []string           // the files of pkg, absolute
+	unmappable   bool               // names of paths must stay as they are
+	maps         []frontend.PathMap // ours, in the order of their arguments; nil where paths are not mapped
 }
 
 // absolute joins a path to the working directory and removes "." components and doubled slashes; ".." stays, because links may

@@ -43,7 +43,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, _ *compile.
 	}
 	g.add(c.Source)
 	// Metadata holds the working directory and, hashed, the names of sources.
-	g.in.BindPaths = append(g.in.BindPaths, c.Dir)
+	g.bindName(c.Dir)
 	for _, spelled := range said.paths {
 		path := absolute(c.Dir, spelled)
 		if info, err := files.Stat(path); err != nil || !isRegular(info) {
@@ -51,7 +51,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, _ *compile.
 		}
 		g.add(path)
 		if strings.HasPrefix(spelled, "/") {
-			g.in.BindPaths = append(g.in.BindPaths, path)
+			g.bindName(path)
 		}
 	}
 	sources := slices.Clone(g.in.Paths)
@@ -66,7 +66,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, _ *compile.
 		g.add(path)
 	}
 	for _, step := range []func() error{
-		func() error { return g.modules(sources) }, g.messages, func() error { return g.native(sources) }, g.unbounded,
+		func() error { return g.values(said.env, sources) }, func() error { return g.modules(sources) }, g.messages, func() error { return g.native(sources) }, g.unbounded,
 		func() error { return g.cargoLints(sources) },
 	} {
 		if err := step(); err != nil {

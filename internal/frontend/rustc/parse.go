@@ -174,13 +174,7 @@ func (p *parser) finish() *compile.Decline {
 // depend on where.
 func (p *parser) roots() {
 	add := func(name, path string) { p.c.Roots = append(p.c.Roots, compile.Root{Name: name, Path: path}) }
-	// .../target/debug/deps, or .../target/TRIPLE/debug/deps; cargo marks its target directory for backups.
-	if out := absolute(p.inv.Dir, p.outDir); filepath.Base(out) == "deps" || filepath.Base(out) == "examples" {
-		target := filepath.Dir(filepath.Dir(out))
-		const tag = "CACHEDIR.TAG"
-		if up := filepath.Dir(target); !p.files.Exists(target, tag) && p.files.Exists(up, tag) {
-			target = up
-		}
+	if target := p.target(); target != "" {
 		add("target", target)
 	}
 	if home, ok := p.inv.Getenv("CARGO_HOME"); ok && strings.HasPrefix(home, "/") {
@@ -188,6 +182,22 @@ func (p *parser) roots() {
 	} else if home, ok := p.inv.Getenv("HOME"); ok && strings.HasPrefix(home, "/") {
 		add("cargo-home", filepath.Join(home, ".cargo"))
 	}
+}
+
+// target returns cargo's target directory, "" where the outputs go to none. Cargo marks it as a cache; an older cargo's, or one that was
+// made by hand, is known by its names: .../target/debug/deps, or .../target/TRIPLE/debug/deps.
+func (p *parser) target() string {
+	const tag, deepest = "CACHEDIR.TAG", 6
+	out := absolute(p.inv.Dir, p.outDir)
+	for i, d := 0, filepath.Dir(out); i < deepest && len(d) > 1; i, d = i+1, filepath.Dir(d) {
+		if p.files.Exists(d, tag) {
+			return d
+		}
+	}
+	if base := filepath.Base(out); base == "deps" || base == "examples" {
+		return filepath.Dir(filepath.Dir(out))
+	}
+	return ""
 }
 
 // Variables that rustc, the loader of its libraries, or LLVM read, and that may change an output or a message. Variables that a
