@@ -78,6 +78,9 @@ func Write(c *compile.Compilation, tc *compile.Toolchain, id digest.Key, source 
 	for _, n := range roots.boundByMaps(c.Args) {
 		bound[n] = true
 	}
+	for _, n := range roots.insideMapped(set.Mapped) {
+		bound[n] = true
+	}
 	// Only variables that compilers read. Unset differs from empty: an unset one has no line.
 	names := append(append([]string(nil), c.EnvNames...), set.Env...)
 	sort.Strings(names)

@@ -64,3 +64,17 @@ func (rs Roots) boundByMaps(args []string) []string {
 	}
 	return bound
 }
+
+// insideMapped returns the roots that are not mapped and lie below one that is: the rest of their path is left in outputs.
+func (rs Roots) insideMapped(mapped []string) []string {
+	var bound []string
+	for _, r := range rs {
+		if slices.Contains(mapped, r.Name) {
+			continue
+		}
+		if slices.ContainsFunc(rs, func(o Root) bool { return slices.Contains(mapped, o.Name) && within(r.Path, o.Path) }) {
+			bound = append(bound, r.Name)
+		}
+	}
+	return bound
+}

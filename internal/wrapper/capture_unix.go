@@ -11,9 +11,9 @@ import (
 
 // A stream copies what a child writes to one of its descriptors while it passes it on.
 type stream struct {
-	from   int // our end, not blocking; -1 when nothing more is read
-	theirs int // the child's end, -1 once the child has it
-	to     int // where to pass it on, -1 for nowhere
+	from   int       // our end, not blocking; -1 when nothing more is read
+	theirs int       // the child's end, -1 once the child has it
+	to     int       // where to pass it on, -1 for nowhere
 	unmap  *unmapper // nil: pass it on as it is
 	data   []byte
 	lost   bool // data is not all

@@ -27,7 +27,13 @@ func (*Frontend) Map(c *compile.Compilation, _ *compile.Toolchain, maps []fronte
 	d.maps = frontend.InnerLast(maps, false)
 	mapped := *c
 	mapped.Detail = &d
-	mapped.Args = slices.Concat(mapArgs(d.maps), c.Args)
+	// The order of the arguments is that of the roots' paths, which lie within each other in one checkout and not in another; what they
+	// do together does not depend on it.
+	mapped.Facts = slices.Clone(c.Facts)
+	for _, m := range maps {
+		mapped.Facts = append(mapped.Facts, "paths are called "+m.To)
+	}
+	slices.Sort(mapped.Facts[len(c.Facts):])
 	mapped.MappedMessages = true
 	return &mapped, runArgs(&mapped)
 }

@@ -19,8 +19,8 @@ import (
 // leads is what a variable stands in that only leads to a file; its name follows.
 const leads = `\b(?:include|include_str|include_bytes)\s*!\s*[(\[{]\s*(?:concat\s*!\s*[(\[{]\s*)?env\s*!\s*[(\[{]\s*"`
 
-// computed is a variable whose name is not written out.
-var computed = regexp.MustCompile(`env\s*!\s*[(\[{]\s*[^"\s]`)
+// unclear is a variable whose name is not written out, or a macro that goes by the name of one in leads.
+var unclear = regexp.MustCompile(`env\s*!\s*[(\[{]\s*[^"\s]|macro_rules\s*!\s*(?:include|include_str|include_bytes|concat|env)\b`)
 
 // values binds what depends on paths in the variables that the crate names, where paths are mapped; otherwise their values count
 // as they are.
@@ -50,15 +50,20 @@ func (g *gathering) onlyLeads(name string, sources []string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	word := []byte(name)
+	word, found := []byte(name), false
 	for _, path := range sources {
 		text, _, err := g.files.Read(path, maxSource)
 		if err != nil {
 			return false, compile.Refuse(compile.ReasonInput, err.Error())
 		}
-		if bytes.Contains(form.ReplaceAll(text, nil), word) || computed.Match(text) {
+		rest := form.ReplaceAll(text, nil)
+		if bytes.Contains(rest, word) || unclear.Match(text) {
 			return false, nil
 		}
+		found = found || len(rest) < len(text)
+	}
+	if !found {
+		return false, nil // nobody knows who named it
 	}
 	for _, path := range g.d.crates {
 		content, _, err := g.files.Read(path, maxCrate)
