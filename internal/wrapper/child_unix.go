@@ -76,6 +76,12 @@ func (t *conversation) run(r *protocol.Run) (*protocol.Ran, int) {
 	if r.Capture {
 		streams = capture(&files)
 	}
+	if streams == nil && len(r.Unmap) > 0 {
+		args = t.args // nobody is between the compiler and its reader, so it must not speak of other names
+	}
+	for _, s := range streams {
+		s.unmap = newUnmapper(r.Unmap)
+	}
 	signals := catchSignals()
 	defer signals.stop()
 	var ch *child
