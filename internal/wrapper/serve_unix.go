@@ -24,7 +24,8 @@ type conversation struct {
 	*call
 	place protocol.Place
 	conn  *conn
-	child *outcome // of the compiler, once it ran
+	child *outcome  // of the compiler, once it ran
+	token *jobToken // once the daemon waits for another machine
 }
 
 // serve asks the daemon and does what it says.
@@ -34,6 +35,7 @@ func (c *call) serve() int {
 		plainQuit()
 	}
 	v, status := t.converse()
+	t.token.take() // the caller counts it as ours until we end, and the compiler is at work
 	if v == fault {
 		countUnrecorded(t.place)
 	}
@@ -102,6 +104,9 @@ func (t *conversation) listen(maxWait time.Duration) (verdict, int, error) {
 			_ = writeAll(1, e.Stdout)
 			_ = writeAll(2, e.Stderr)
 		case kind == protocol.TypeAway && len(payload) == 0:
+			if t.token == nil && !ran {
+				t.token = t.giveToken()
+			}
 		case kind == protocol.TypeReplay && !ran:
 			r, err := protocol.ParseReplay(payload)
 			if err != nil || r.Status > 255 {
@@ -120,6 +125,7 @@ func (t *conversation) listen(maxWait time.Duration) (verdict, int, error) {
 			if err != nil {
 				return fault, 0, err
 			}
+			t.token.take()
 			report, status := t.run(r)
 			if report == nil {
 				return answered, status, nil
@@ -132,6 +138,7 @@ func (t *conversation) listen(maxWait time.Duration) (verdict, int, error) {
 			if err != nil {
 				return fault, 0, err
 			}
+			t.token.take()
 			if err := t.conn.send(t.probe(p)); err != nil {
 				return fault, 0, err
 			}
