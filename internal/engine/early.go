@@ -13,8 +13,8 @@ const earlyFrom = 1 << 20
 
 // placeAll places the outputs whose sources are open. Those that the compiler tells of while it is still at work come first, and what it says
 // up to then is passed on at once where the others take time: cargo begins what needs a crate's metadata only. Should one
-// of the others then not find its place, the compiler is run as ever and says it again, which cargo bears. That is
-// rare, as they are verified files of this machine, or nothing is said early.
+// of the others then not find its place, the compiler is run as ever, and the wrapper does not pass on what was said. That
+// is rare, as the others are verified files of this machine, or nothing is said early.
 func (c *call) placeAll(r *compile.Result, targets []compile.Output, sources []io.ReadCloser, replay *Replay) error {
 	place := func(early bool) error {
 		for i, stored := range r.Outputs {

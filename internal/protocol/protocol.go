@@ -88,7 +88,7 @@ type Request struct {
 }
 
 // Early is the first part of a Replay that follows: outputs that it tells of are in place. Where the others then find no place, a Run
-// follows instead, and the compiler says it again.
+// follows instead, of which the wrapper passes on no line of stderr a second time.
 type Early struct {
 	Stdout []byte
 	Stderr []byte

@@ -16,6 +16,7 @@ type stream struct {
 	to     int // where to pass it on, -1 for nowhere
 	data   []byte
 	lost   bool // data is not all
+	said   *said
 }
 
 // capture puts pipes, or a pty where stderr is a terminal, in the place of stdout and stderr. Where that cannot be done it
@@ -92,6 +93,14 @@ func (s *stream) keep(b []byte) {
 		s.data = append(s.data, b...)
 	} else {
 		s.lost, s.data = true, nil
+	}
+	s.passOn(b)
+}
+
+// passOn passes on b, or at the end, where b is empty, what was kept back.
+func (s *stream) passOn(b []byte) {
+	if s.said != nil {
+		b = s.said.pass(b)
 	}
 	if s.to < 0 {
 		return
@@ -178,5 +187,6 @@ func drain(streams []*stream) {
 			}
 		}
 		s.close()
+		s.passOn(nil)
 	}
 }

@@ -26,6 +26,7 @@ type conversation struct {
 	conn  *conn
 	child *outcome  // of the compiler, once it ran
 	token *jobToken // once the daemon waits for another machine
+	said  *said     // after an Early
 }
 
 // serve asks the daemon and does what it says.
@@ -48,6 +49,9 @@ func (c *call) serve() int {
 	if t.conn != nil {
 		// The daemon learns at once that nothing more will come.
 		syscall.Close(t.conn.fd)
+	}
+	if t.said != nil {
+		return t.runUnsaid()
 	}
 	return c.become()
 }
@@ -103,6 +107,10 @@ func (t *conversation) listen(maxWait time.Duration) (verdict, int, error) {
 			}
 			_ = writeAll(1, e.Stdout)
 			_ = writeAll(2, e.Stderr)
+			if t.said == nil {
+				t.said = &said{}
+			}
+			t.said.add(e.Stderr)
 		case kind == protocol.TypeAway && len(payload) == 0:
 			if t.token == nil && !ran {
 				t.token = t.giveToken()
