@@ -61,10 +61,11 @@ func (c *call) handle(ctx context.Context) Answer {
 	if err := c.identify(ctx); err != nil {
 		return c.decline(ctx, err)
 	}
-	found := c.lookup(ctx)
+	telling := cache.WithAway(ctx, c.client.Away) // until the wrapper has something to do
+	found := c.lookup(telling)
 	c.event.LookupMS = ms(c.Now().Sub(c.began))
 	if found.result != nil {
-		replay, err := c.restore(ctx, found.result)
+		replay, err := c.restore(telling, found.result)
 		if err == nil {
 			return c.hit(ctx, found, replay)
 		}

@@ -52,11 +52,8 @@ func (c *call) restore(ctx context.Context, r *compile.Result) (*Replay, error) 
 	}
 	flight := c.inFlight.enter(c.view, c.comp.Outputs)
 	defer flight.leave()
-	for i, stored := range r.Outputs {
-		if err := c.place(targets[i], stored, sources[i]); err != nil {
-			return nil, err
-		}
-		c.event.BytesRead += stored.Blob.Size()
+	if err := c.placeAll(r, targets, sources, replay); err != nil {
+		return nil, err
 	}
 	return replay, nil
 }

@@ -12,7 +12,7 @@
 //	wrapper                        daemon
 //	Request                   ->
 //	                          <-   Early    write this now: what waits for it may go on
-//	                          <-   Away     the answer is being fetched from afar; others may use the processor meanwhile
+//	                          <-   Away     the answer is being fetched from afar; others may use the processor until it comes
 //	                          <-   Replay   a hit: outputs are in place; write this, exit so             (end)
 //	                          <-   Exec     become the compiler, nothing more is wanted                 (end)
 //	                          <-   Probe    run this and tell what it printed
@@ -88,7 +88,8 @@ type Request struct {
 	DirDev, DirIno   uint64 // of Dir
 }
 
-// Early is the first part of a Replay that follows: outputs that it tells of are in place.
+// Early is the first part of a Replay that follows: outputs that it tells of are in place. Where the others then find no place, a Run
+// follows instead, of which the wrapper passes on no line of stderr a second time.
 type Early struct {
 	Stdout []byte
 	Stderr []byte

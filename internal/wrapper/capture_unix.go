@@ -17,6 +17,7 @@ type stream struct {
 	unmap  *unmapper // nil: pass it on as it is
 	data   []byte
 	lost   bool // data is not all
+	said   *said
 }
 
 // capture puts pipes, or a pty where stderr is a terminal, in the place of stdout and stderr. Where that cannot be done it
@@ -92,6 +93,7 @@ func (s *stream) copy(buf []byte) bool {
 func (s *stream) end() {
 	s.keep(s.unmap.rest())
 	s.close()
+	s.passOn(nil)
 }
 
 func (s *stream) keep(b []byte) {
@@ -99,6 +101,16 @@ func (s *stream) keep(b []byte) {
 		s.data = append(s.data, b...)
 	} else {
 		s.lost, s.data = true, nil
+	}
+	if len(b) > 0 {
+		s.passOn(b)
+	}
+}
+
+// passOn passes on b, or at the end, where b is empty, what was kept back.
+func (s *stream) passOn(b []byte) {
+	if s.said != nil {
+		b = s.said.pass(b)
 	}
 	if s.to < 0 || len(b) == 0 {
 		return

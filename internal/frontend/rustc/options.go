@@ -139,6 +139,7 @@ func (p *parser) option(name, value string, verbatim []string) {
 		if strings.Contains(value, "timings") {
 			p.refuse(compile.ReasonOption, shown)
 		}
+		p.notices = p.notices || strings.Contains(value, "artifacts")
 		keep(verbatim...)
 	case "error-format":
 		p.det.humanText = value != "json"

@@ -19,6 +19,13 @@ const (
 	roleStatic       = "static-library"
 )
 
+// The ends of the lines by which rustc tells, long before it has generated code, that dep-info and metadata are there. In the
+// text of a message their quotes would be escaped.
+const (
+	metadataNotice     = `"emit":"metadata"}`
+	dependenciesNotice = `"emit":"dep-info"}`
+)
+
 // outputs names the files that the compile writes, in the order in which cargo's dependents may use them. rustc puts metadata and
 // libraries in place as new files, whatever links the old ones have (cargo links libraries of members beside deps/); dep-info
 // it writes into the file that is there.
@@ -31,7 +38,7 @@ func (p *parser) outputs() *compile.Decline {
 	add := func(o compile.Output) { p.c.Outputs = append(p.c.Outputs, o) }
 	if p.emits("metadata") {
 		// Of programs there is no metadata, and the file is empty.
-		add(compile.Output{Role: roleMetadata, Path: filepath.Join(dir, "lib"+stem+".rmeta"), Replaced: true, Empty: true})
+		add(compile.Output{Role: roleMetadata, Path: filepath.Join(dir, "lib"+stem+".rmeta"), Replaced: true, Empty: true, Notice: p.notice(metadataNotice)})
 	}
 	if p.makesRlib() {
 		p.det.rlib = filepath.Join(dir, "lib"+stem+".rlib")
@@ -45,7 +52,7 @@ func (p *parser) outputs() *compile.Decline {
 	}
 	if p.emits("dep-info") {
 		p.det.depInfo = filepath.Join(dir, stem+".d")
-		add(compile.Output{Role: roleDependencies, Path: p.det.depInfo, Text: true})
+		add(compile.Output{Role: roleDependencies, Path: p.det.depInfo, Text: true, Notice: p.notice(dependenciesNotice)})
 	}
 	for _, o := range p.c.Outputs {
 		info, err := os.Lstat(o.Path)
@@ -61,4 +68,12 @@ func (p *parser) outputs() *compile.Decline {
 		}
 	}
 	return nil
+}
+
+// notice returns text where such lines are asked for.
+func (p *parser) notice(text string) string {
+	if p.notices && !p.det.humanText {
+		return text
+	}
+	return ""
 }

@@ -22,6 +22,7 @@ type parser struct {
 	stdin     bool
 	types     []string // --crate-type
 	emit      []string
+	notices   bool // --json=artifacts
 	test      bool
 	outDir    string
 	externs   []string // absolute

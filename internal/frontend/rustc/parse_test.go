@@ -247,3 +247,29 @@ func TestBindAll(t *testing.T) {
 		}
 	}
 }
+
+// Only who asks for notices is told of one.
+func TestParseNotices(t *testing.T) {
+	dir := workDir(t, map[string]string{"a.rs": "", "target/debug/deps/.keep": ""})
+	for _, tt := range []struct {
+		args string
+		want []string
+	}{
+		{" --error-format=json --json=diagnostic-rendered-ansi,artifacts,future-incompat", []string{metadataNotice, "", dependenciesNotice}},
+		{" --error-format=json --json=diagnostic-rendered-ansi", []string{"", "", ""}},
+		{" --json=artifacts", []string{"", "", ""}},
+	} {
+		inv := &compile.Invocation{Program: "/usr/bin/rustc", Args: strings.Fields(cargoLine + tt.args), Dir: dir}
+		c, decline := New().Parse(inv, frontendtest.DiskFiles{})
+		if decline != nil {
+			t.Fatalf("Parse(%s) = %+v", tt.args, decline)
+		}
+		var got []string
+		for _, o := range c.Outputs {
+			got = append(got, o.Notice)
+		}
+		if diff := cmp.Diff(got, tt.want); diff != "" {
+			t.Errorf("notices of%s (-got +want):\n%s", tt.args, diff)
+		}
+	}
+}
