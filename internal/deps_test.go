@@ -23,7 +23,8 @@ var layers = []struct {
 	{0, []string{"internal", "internal/digest", "internal/protocol", "internal/config"}},
 	{1, []string{"internal/compile", "internal/wrapper"}},
 	{2, []string{
-		"internal/cache", "internal/cache/bucket/objects", "internal/cache/bucket/pack", "internal/credentials", "internal/frontend", "internal/report",
+		"internal/cache", "internal/cache/bucket/objects", "internal/cache/bucket/pack", "internal/credentials", "internal/frontend", "internal/recheck",
+		"internal/report",
 	}},
 	{3, []string{
 		"internal/frontend/frontendtest", "internal/frontend/cc", "internal/frontend/rustc", "internal/key", "internal/github",
