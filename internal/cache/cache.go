@@ -33,7 +33,14 @@ var ErrReadOnly = errors.New("read-only")
 
 // ErrWithdrawn is the answer where what lies under a key was found wrong: there is nothing, and nothing is to be put there. It is an
 // ErrNotFound. Stores may wrap it.
-var ErrWithdrawn = fmt.Errorf("withdrawn: found wrong when it was compiled again: %w", ErrNotFound)
+var ErrWithdrawn error = withdrawnError{}
+
+type withdrawnError struct{}
+
+func (withdrawnError) Error() string {
+	return "its key was withdrawn: a recheck found the result wrong"
+}
+func (withdrawnError) Is(target error) bool { return target == ErrNotFound }
 
 // CorruptError says that what lay under a name was not what the name promises. The bytes are no longer found there.
 type CorruptError struct {

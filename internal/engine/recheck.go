@@ -265,6 +265,16 @@ func asksToEnd(status int) bool {
 	return false
 }
 
+// putResult stores a result. Under a withdrawn key none is right, whatever the lookup knew of it.
+func (c *call) putResult(ctx context.Context, k digest.Key, r *compile.Result) error {
+	err := c.Store.PutResult(ctx, k, r)
+	if errors.Is(err, cache.ErrWithdrawn) {
+		c.event.Reason, c.event.Detail, c.event.Causes = compile.ReasonQuarantined, k.Short(), nil
+		return cache.ErrWithdrawn
+	}
+	return err
+}
+
 // replace stores what the compiler just made, in the place of what cannot be an answer.
 func (r *rechecking) replace(ctx context.Context, ran Ran) {
 	if r.set.readOnly {
