@@ -119,11 +119,12 @@ func (c *call) inconclusive(why string) {
 
 // compare finds the verdict on a hit that was compiled again, and returns what the wrapper does.
 func (r *rechecking) compare(ctx context.Context, ran Ran) Answer {
-	if asksToEnd(ran.Status) {
-		r.inconclusive("the compile was ended")
+	stored := r.found.result
+	if ran.Status > signalled && ran.Status != stored.Status {
+		// Whoever ended it, be it for want of memory, says nothing of what it would have made.
+		r.inconclusive("the compiler was ended")
 		return r.give(ran)
 	}
-	stored := r.found.result
 	wrong, err := r.storedBlobs(ctx)
 	if errors.Is(err, cache.ErrNotFound) {
 		// It would not have been a hit.
@@ -252,7 +253,7 @@ func (r *rechecking) classify(ctx context.Context, first Ran, fresh *making, dif
 	return r.give(second)
 }
 
-// signalled is what the number of a signal that ended a process is added to.
+// signalled is what the number of a signal that ended a process is added to. Compilers exit with less.
 const signalled = 128
 
 // asksToEnd reports whether a compiler ended by a signal with which people and build tools end what runs. Another one is the second
