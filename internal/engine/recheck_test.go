@@ -253,6 +253,7 @@ func TestRecheckFindsAFailure(t *testing.T) {
 func TestRecheckFindsNondeterminism(t *testing.T) {
 	h := newHiding(t, "-DCOUNTING")
 	h.hide("1")
+	h.write("a.c", "#define TEXT_(x) #x\n#define TEXT(x) TEXT_(x)\n#pragma message TEXT(HIDDEN)\nint f(void) { return HIDDEN; }\n")
 	h.call("")
 	l, e := h.call("100")
 	h.want(e, compile.Miss, compile.ReasonRecheck, compile.VerdictNondeterministic)
@@ -260,8 +261,11 @@ func TestRecheckFindsNondeterminism(t *testing.T) {
 	if r := h.records(); len(l.runs) != 2 || len(r) != 1 || r[0].Withdrawn || r[0].Differences[0].Second == r[0].Differences[0].Fresh {
 		t.Errorf("%d runs, records %+v; want 2, and one that withdraws nothing", len(l.runs), r)
 	}
-	got := read(t, h.path("a.o"))
 	// What the build has is of the last run.
+	got := read(t, h.path("a.o"))
+	if !strings.Contains(l.heard, "message: "+n) {
+		t.Errorf("heard %q, want the number %s of the last run", l.heard, n)
+	}
 	args := append([]string{"-DHIDDEN=" + n}, h.args...)
 	inv := &compile.Invocation{Program: compilerPath(t, "gcc"), Args: args, Dir: h.dir, Env: h.env}
 	if _, err := (processes{inv}).Run(t.Context(), engine.Run{}); err != nil || !bytes.Equal(got, read(t, h.path("a.o"))) {
