@@ -23,8 +23,8 @@ var layers = []struct {
 	{0, []string{"internal", "internal/digest", "internal/protocol", "internal/config"}},
 	{1, []string{"internal/compile", "internal/wrapper"}},
 	{2, []string{
-		"internal/cache", "internal/cache/bucket/objects", "internal/cache/bucket/pack", "internal/credentials", "internal/frontend", "internal/recheck",
-		"internal/report",
+		"internal/cache", "internal/cache/bucket/objects", "internal/cache/bucket/pack", "internal/credentials", "internal/frontend",
+		"internal/frontend/rustc/procmacro", "internal/recheck", "internal/report",
 	}},
 	{3, []string{
 		"internal/frontend/frontendtest", "internal/frontend/cc", "internal/frontend/rustc", "internal/key", "internal/github",
@@ -44,7 +44,9 @@ var only = map[string][]string{
 	"internal/github":         {},
 	"internal/credentials":    {},
 	"internal/frontend/cc":    {"internal/compile", "internal/digest", "internal/frontend"},
-	"internal/frontend/rustc": {"internal/compile", "internal/digest", "internal/frontend"},
+	"internal/frontend/rustc": {"internal/compile", "internal/digest", "internal/frontend", "internal/frontend/rustc/procmacro"},
+
+	"internal/frontend/rustc/procmacro": {},
 }
 
 // homes lists, for each module outside of this one, who may import it.

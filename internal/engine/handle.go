@@ -52,6 +52,9 @@ func (e *Engine) Handle(ctx context.Context, inv *compile.Invocation, client Cli
 
 func (c *call) handle(ctx context.Context) Answer {
 	if err := c.parse(); err != nil {
+		if answer, ok := c.ask(ctx, err); ok {
+			return answer
+		}
 		return c.decline(ctx, err)
 	}
 	if err := c.identify(ctx); err != nil {
@@ -267,12 +270,16 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 	plan := c.fe.Plan(c.comp, c.tc, scratch)
 	defer removeHidden(plan)
 
-	ran, err := c.runExplained(ctx, Run{Args: plan.Args, Capture: true})
+	ran, err := c.runExplained(ctx, Run{Args: plan.Args, Capture: true, Unmap: plan.Unmap})
 	if err != nil {
 		// The compiler of a killed wrapper writes on, perhaps into what the next build makes.
 		leave = func() { time.AfterFunc(orphaned, flight.leave) }
 	}
+	missed := *c.event
 	if !c.ran(ran, err) {
+		if c.failureCounts(ran, err) {
+			c.storeFailure(ctx, watch, flight, plan, ran, missed)
+		}
 		return Answer{}
 	}
 	began := c.Now()

@@ -116,6 +116,9 @@ func (c *call) place(o compile.Output, stored compile.StoredOutput, from io.Read
 	if err == nil {
 		err = f.Chmod(mode)
 	}
+	if err == nil && !stored.Text {
+		c.State.Learn(f.Fd(), o.Path, stored.Blob)
+	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}

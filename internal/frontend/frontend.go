@@ -45,6 +45,13 @@ type Mapper interface {
 	Map(c *compile.Compilation, tc *compile.Toolchain, maps []PathMap) (mapped *compile.Compilation, args []string)
 }
 
+// Asker is a Frontend that knows calls which compile nothing and have one answer.
+type Asker interface {
+	// Ask returns a name for what decides what such a call prints: where it is equal, the answer is. It returns "" for calls that do more
+	// than print, or whose answer may depend on more. ask serves to learn what the compiler is.
+	Ask(ctx context.Context, inv *compile.Invocation, files Files, ask Prober) string
+}
+
 // PathMap says what a path, and what lies below it, is called in outputs.
 type PathMap struct{ From, To string }
 
@@ -53,6 +60,7 @@ type Plan struct {
 	Args    []string // arguments for the compiler, without argv[0]
 	Scratch string   // the prefix given to Plan, for Inputs
 	Hidden  []string // files that these arguments make the compiler write for us
+	Unmap   []string // pairs of texts: what of these arguments would show in messages, and what a plain run says there
 }
 
 // Run is a finished compile that succeeded, or whose failure is a result too.

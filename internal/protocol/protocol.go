@@ -82,6 +82,7 @@ type Request struct {
 	Env              []string
 	Umask            uint32
 	Columns          uint32 // width of the terminal on stderr, 0 where it is none
+	NoInput          bool   // standard input is the null device
 	Namespace        string // of mounts, as NamespaceID says
 	RootDev, RootIno uint64 // of /, so that a chroot is seen
 	DirDev, DirIno   uint64 // of Dir

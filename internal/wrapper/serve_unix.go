@@ -160,10 +160,18 @@ func (t *conversation) request() (*protocol.Request, bool) {
 		Env:       t.env,
 		Umask:     umask(),
 		Columns:   columns(2),
+		NoInput:   isNull(0),
 		Namespace: t.place.Namespace,
 		RootDev:   uint64(root.Dev), RootIno: uint64(root.Ino),
 		DirDev: uint64(work.Dev), DirIno: uint64(work.Ino),
 	}, true
+}
+
+// isNull reports whether a descriptor is the null device.
+func isNull(fd int) bool {
+	var st, null syscall.Stat_t
+	return syscall.Fstat(fd, &st) == nil && st.Mode&syscall.S_IFMT == syscall.S_IFCHR &&
+		syscall.Stat("/dev/null", &null) == nil && null.Mode&syscall.S_IFMT == syscall.S_IFCHR && st.Rdev == null.Rdev
 }
 
 // umask reads the umask, which can only be read by setting it; no other thread of ours makes files.

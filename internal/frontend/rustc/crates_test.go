@@ -88,30 +88,30 @@ func TestForeignMember(t *testing.T) {
 	}
 }
 
-func TestPackageFiles(t *testing.T) {
+func TestTreeFiles(t *testing.T) {
 	dir := workDir(t, map[string]string{
 		"Cargo.toml": "", "src/lib.rs": "", "target/CACHEDIR.TAG": "", ".git/HEAD": "", "data/.sqlx/q.json": "",
 	})
 	if err := os.Symlink("nowhere", filepath.Join(dir, "dangling")); err != nil {
 		t.Fatal(err)
 	}
-	got, d := packageFiles(dir, frontendtest.DiskFiles{})
+	got, d := treeFiles(dir, "", frontendtest.DiskFiles{})
 	if d != nil {
 		t.Fatal(d)
 	}
 	want := []string{dir + "/Cargo.toml", dir + "/data/.sqlx/q.json", dir + "/src/lib.rs"}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("packageFiles (-want +got):\n%s", diff)
+		t.Errorf("treeFiles (-want +got):\n%s", diff)
 	}
 	if namesDigest(dir, got) == namesDigest(dir, got[1:]) {
 		t.Error("namesDigest does not tell a missing file")
 	}
-	for i := range maxPackage {
+	for i := range maxTree {
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("f%d", i)), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, d := packageFiles(dir, frontendtest.DiskFiles{}); d == nil {
-		t.Errorf("packageFiles of more than %d files is not refused", maxPackage)
+	if _, d := treeFiles(dir, "", frontendtest.DiskFiles{}); d == nil {
+		t.Errorf("treeFiles of more than %d files is not refused", maxTree)
 	}
 }

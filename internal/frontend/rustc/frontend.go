@@ -11,8 +11,9 @@
 // Besides arguments and variables: the sources and variables that its dep-info lists, each crate that it loads, and the compiler.
 // Loaded crates are not only those of --extern: the metadata of each names all crates below it by their -C extra-filename,
 // which cargo makes a hash (crates.go). A crate that loads a procedural macro, however deep, runs a program of somebody's
-// that may read anything: its package's files and the whole environment count (macros.go), and macros of which it is not
-// known that they read no further are declined (macros_known.go).
+// that may read anything. What it can read is told from its library's code (package procmacro), and so much counts: nothing more,
+// the environment (environment.go), or the files of the package or of the workspace as well (trees.go). Macros that may do what no
+// key covers are declined (macros.go), unless they are known to read less than they could (macros_known.go).
 //
 // Nothing is added to a compile's arguments: the set of outputs is part of what rustc writes into metadata, so a hidden dep-info
 // would change it. Calls without one are declined.
@@ -21,27 +22,31 @@
 //
 //	options.go, parse.go   an invocation becomes a compilation
 //	outputs.go             where its outputs go
-//	crates.go, macros.go   the crates that it will load, and what macros among them may read
+//	crates.go, macros*.go  the crates that it will load, and what macros among them may read
+//	environment.go, trees.go   the variables and files that they may read
 //	toolchain*.go          the compiler, by content
+//	probe.go               what build scripts ask by compiling: failures are results
+//	question.go            what cargo asks without compiling
 //	depinfo.go, inputs.go  what a compile read, and what it looked for in vain
 //	archive.go             what a library holds beside the crate's own code
 //
-// All methods may be called from many goroutines at once. Two bounded memories are kept: what crates load, by content, and what
-// toolchains are made of.
+// All methods may be called from many goroutines at once. Four bounded memories are kept: what crates load and what macros can do, by
+// content, what compilers say of themselves, and what toolchains are made of.
 package rustc
 
 import (
 	"path/filepath"
 	"strings"
 
-	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // Frontend implements frontend.Frontend for rustc and clippy-driver.
 type Frontend struct {
-	crates crateMemory
-	chains chainMemory
+	crates  crateMemory
+	traits  traitsMemory
+	chains  chainMemory
+	answers answerMemory
 }
 
 var _ frontend.Frontend = (*Frontend)(nil)
@@ -63,11 +68,6 @@ func kindOf(base string) string {
 	return ""
 }
 
-// Plan implements frontend.Frontend: the compiler is run as it was called.
-func (*Frontend) Plan(c *compile.Compilation, _ *compile.Toolchain, scratch string) frontend.Plan {
-	return frontend.Plan{Args: c.Invocation.Args, Scratch: scratch}
-}
-
 // detail is what Parse learnt beyond compile.Compilation. It is the Detail of every compilation of this front-end.
 type detail struct {
 	clippy bool
@@ -77,15 +77,18 @@ type detail struct {
 	crate, extra string   // --crate-name, -C extra-filename
 	rlib         string   // the output of link, "" for none
 	depInfo      string   // the output of dep-info
+	link         *linkage // how a linker is called, nil where none is
+	staticlib    bool     // a static library is among the outputs
+	archives     bool     // rustc reads the code in the crates, not only the linker
 	humanText    bool     // messages are not JSON
 	crateDirs    []string // -L dependency, absolute
 	nativeDirs   []string // -L native, absolute
 	nativeLibs   []string // -l: names that may be looked for in them
 	static       bool     // one of these is static whatever the source says
 	crates       []string // files of the crates that will be loaded, direct ones first
-	macros       bool     // procedural macros are among them
+	reach        reach    // of the procedural macros among them
 	pkg          string   // CARGO_MANIFEST_DIR where what lies there counts, else ""
-	pkgFiles     []string // the files of pkg, absolute
+	trees        []tree   // directories of which all files count
 }
 
 // absolute joins a path to the working directory and removes "." components and doubled slashes; ".." stays, because links may

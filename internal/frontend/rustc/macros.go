@@ -1,24 +1,23 @@
 package rustc
 
 import (
-	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
+	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
-	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/procmacro"
 )
 
-// refusedMacros are libraries of procedural macros that are known to read beyond their user's package and its variables, or ask
-// the clock, a database or git: nothing that depends on them is cached, whatever is set.
-var refusedMacros = set(
-	"build_info_proc", "build_time", "comptime", "compile_time", "cornucopia_macros", "crabtime_internal", "cynic_proc_macros",
-	"diesel_migrations_macros", "dotenv_codegen", "dotenvy_macro", "fluent_templates_macros", "git_testament_derive", "git_version_macro", "include_dir_impl",
-	"include_dir_macros", "include_flate_codegen", "include_flate_codegen_exports", "inline_python_macros", "memory_serve_macros",
-	"migrations_macros", "refinery_macros", "rust_embed_impl", "shadow_rs_macros", "slint_macros", "sqlx_macros", "static_files_macros",
-	"tauri_macros", "vergen_macros",
+// reach is what the macros that a compile loads may read, and so what its key holds beyond the plain rule. Each holds those before it.
+type reach int
+
+const (
+	reachTokens      reach = iota // nothing: the plain rule
+	reachEnvironment              // variables
+	reachPackage                  // the files of the package, and the manifests above it
+	reachWorkspace                // the files of the whole workspace, and what build scripts made for the package
 )
 
 // macroOf returns the name of the library in libNAME-HASH.so, "" for another file.
@@ -34,121 +33,219 @@ func macroOf(path string) string {
 	return strings.TrimPrefix(stem, "lib")
 }
 
-// unbounded makes what an unknown program inside the compiler (a procedural macro, or clippy's lints) may read part of what the
-// compile depends on: the environment, and the package's files, by name here and by content as inputs. What it reads
+// macros finds out what the macros among the crates may read, and declines where no key covers it.
+func (p *parser) macros() *compile.Decline {
+	trusted := map[string]bool{}
+	if names, ok := p.inv.Getenv(pureMacros); ok {
+		for name := range strings.FieldsFuncSeq(names, func(r rune) bool { return r == ',' || r == ' ' }) {
+			trusted[strings.ReplaceAll(name, "-", "_")] = true
+		}
+	}
+	for _, path := range p.det.crates {
+		name := macroOf(path)
+		if name == "" {
+			continue
+		}
+		traits, err := p.f.traits.of(path, p.files.Digest, p.files.Read)
+		if err == nil && !traits.Macro {
+			// A dylib: what it was made of, other macros among it, cannot be seen in it.
+			return compile.Refuse(compile.ReasonMacro, path+" holds no procedural macro")
+		}
+		if refusedMacros[name] {
+			return compile.Refuse(compile.ReasonMacro, name)
+		}
+		r, why := reachOf(traits, err == nil, knownMacros[name] || trusted[name])
+		if why != "" && workspaceMacros[name] {
+			r, why = reachWorkspace, ""
+		}
+		if why != "" {
+			return compile.Refuse(compile.ReasonMacro, name+": "+why)
+		}
+		if r == reachTokens {
+			continue
+		}
+		p.det.reach = max(p.det.reach, r)
+		p.readers = append(p.readers, reader{name: name, traits: traits, judged: err == nil, reach: r})
+	}
+	return nil
+}
+
+// reader is a macro that reads more than tokens.
+type reader struct {
+	name   string
+	traits procmacro.Traits
+	judged bool // otherwise traits are not known
+	reach  reach
+}
+
+// names reports whether the macro names a variable, or the beginning of some.
+func (r reader) names(text string) bool { return r.judged && r.traits.Mentions(text) }
+
+// reachOf returns what a library of macros may read, or why no key covers that. Listed ones read no file outside their user's package,
+// and nothing else that matters, whatever they look like.
+func reachOf(t procmacro.Traits, judged, listed bool) (r reach, why string) {
+	switch {
+	case !judged || !t.Traced || t.Refused != "" || t.Files:
+		if listed {
+			return reachPackage, ""
+		}
+		if !judged {
+			return 0, "not known, and its library is not understood"
+		}
+		return reachWorkspace, t.Refused
+	case t.Variables:
+		return reachEnvironment, ""
+	}
+	return reachTokens, ""
+}
+
+// unbounded makes what a program inside the compiler (a procedural macro, or clippy's lints) may read part of what the
+// compile depends on: variables, each a line of the recipe, and files, by name here and by content as inputs. What it reads
 // elsewhere is not covered, as it is not by cargo itself; see docs.
 func (p *parser) unbounded() *compile.Decline {
+	names := func(text string) bool {
+		for _, r := range p.readers {
+			if r.names(text) {
+				return true
+			}
+		}
+		return false
+	}
+	p.c.Facts = append(p.c.Facts, environmentFacts(p.inv.Env, names)...)
+	if len(p.readers) > 0 {
+		// Paths in variables, such as CARGO_MANIFEST_DIR, are told by them.
+		p.c.Facts = append(p.c.Facts, variableFact("current directory", p.inv.Dir))
+	}
+	if p.det.reach < reachPackage && !p.det.clippy {
+		return nil
+	}
 	pkg, ok := p.inv.Getenv("CARGO_MANIFEST_DIR")
 	if !ok || !strings.HasPrefix(pkg, "/") {
 		return compile.Refuse(compile.ReasonMacro, "CARGO_MANIFEST_DIR is not set")
 	}
-	p.c.Facts = append(p.c.Facts, "environment of macros "+environmentDigest(p.inv.Env).String())
 	p.det.pkg = filepath.Clean(pkg)
-	if !p.det.macros {
+	return p.trees()
+}
+
+// trees lists the files that macros may read.
+func (p *parser) trees() *compile.Decline {
+	switch p.det.reach {
+	case reachPackage:
+		return p.tree("package", p.det.pkg)
+	case reachWorkspace:
+	default:
 		return nil
 	}
-	var d *compile.Decline
-	if p.det.pkgFiles, d = packageFiles(p.det.pkg, p.files); d != nil {
+	if d := p.databases(); d != nil {
 		return d
 	}
-	p.c.Facts = append(p.c.Facts, "files of the package "+namesDigest(p.det.pkg, p.det.pkgFiles).String())
+	if fetched(p.det.pkg, p.cargoHome()) {
+		// It knows no workspace, unless it is told by one of these where that lies.
+		for _, r := range p.readers {
+			for _, name := range []string{"OUT_DIR", "PWD", "CARGO_TARGET_DIR", "CARGO_WORKSPACE"} {
+				if r.reach == reachWorkspace && r.names(name) {
+					return compile.Refuse(compile.ReasonMacro, r.name+": reads files, and names "+name)
+				}
+			}
+		}
+		return p.tree("package", p.det.pkg)
+	}
+	workspace := workspaceOf(p.det.pkg, p.files)
+	if workspace == "" {
+		return compile.Refuse(compile.ReasonMacro, p.readers[0].name+": reads files, and no workspace is found above "+p.det.pkg)
+	}
+	if d := p.tree("workspace", workspace); d != nil {
+		return d
+	}
+	if out, ok := p.inv.Getenv("OUT_DIR"); ok && strings.HasPrefix(out, "/") {
+		return p.tree("build script", filepath.Clean(out))
+	}
 	return nil
 }
 
-// noise are variables that differ between calls, jobs or terminals and that no macro is expected to read. Those that hold secrets
-// are among them: what is in a key may be compared.
-var noise = set(
-	"_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLORTERM", "COLUMNS", "LINES", "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
-	"DYLD_FALLBACK_LIBRARY_PATH", "LS_COLORS", "HOSTNAME", "WINDOWID", "DISPLAY", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "TMPDIR", "TMP", "TEMP",
-	"CARGO_MAKEFLAGS", "NUM_JOBS", "CARGO_BUILD_JOBS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER",
-	"RUSTUP_TOOLCHAIN_SOURCE", "RUST_BACKTRACE", "INVOCATION_ID", "JOURNAL_STREAM", "HISTFILE", "MAIL", "EDITOR", "PAGER",
-)
-
-var noisePrefixes = []string{
-	"COMPILE_CACHE_", "GITHUB_", "RUNNER_", "ACTIONS_", "AWS_", "XDG_", "SSH_", "GPG_", "DBUS_", "TMUX", "VSCODE_", "CARGO_TERM_", "BASH_FUNC_",
+// tree counts the files below a directory.
+func (p *parser) tree(what, root string) *compile.Decline {
+	t := tree{root: root}
+	if root != p.targetDir() && isBelow(p.targetDir(), root) {
+		t.skip = p.targetDir()
+	}
+	var d *compile.Decline
+	if t.files, d = treeFiles(t.root, t.skip, p.files); d != nil {
+		return d
+	}
+	p.det.trees = append(p.det.trees, t)
+	p.c.Facts = append(p.c.Facts, "files of the "+what+" "+namesDigest(t.root, t.files).String())
+	return nil
 }
 
-func isNoise(name string) bool {
-	if noise[name] {
-		return true
-	}
-	for _, prefix := range noisePrefixes {
-		if strings.HasPrefix(name, prefix) {
-			return true
+// databases declines macros of SQL that ask a database: sqlx does where a variable, or a file of variables, names one.
+func (p *parser) databases() *compile.Decline {
+	for _, r := range p.readers {
+		if !workspaceMacros[r.name] {
+			continue
+		}
+		if offline, _ := p.inv.Getenv("SQLX_OFFLINE"); offline == "true" || offline == "1" {
+			continue
+		}
+		if _, ok := p.inv.Getenv("DATABASE_URL"); ok {
+			return compile.Refuse(compile.ReasonMacro, r.name+": DATABASE_URL is set, and SQLX_OFFLINE is not true")
+		}
+		for _, dir := range parents(p.det.pkg) {
+			if p.files.Exists(dir, ".env") {
+				return compile.Refuse(compile.ReasonMacro, r.name+": "+dir+"/.env may name a database, and SQLX_OFFLINE is not true")
+			}
 		}
 	}
-	for _, secret := range []string{"TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"} {
-		if strings.Contains(name, secret) {
-			return true
-		}
-	}
-	return false
+	return nil
 }
 
-// environmentDigest stands for all variables but noise: which ones a macro reads nobody tells.
-func environmentDigest(env []string) digest.Key {
-	var kept []string
-	for _, kv := range env {
-		if name, _, _ := strings.Cut(kv, "="); !isNoise(name) {
-			kept = append(kept, kv)
-		}
-	}
-	slices.Sort(kept)
-	return digest.KeyOf([]byte(strings.Join(kept, "\x00")))
+// traitsMemory remembers what libraries of macros can do, by content. Beyond maxTraits all are forgotten.
+type traitsMemory struct {
+	mu    sync.Mutex // guards known
+	known map[digest.Digest]judged
 }
 
-// namesDigest stands for the names of a package's files, relative to it.
-func namesDigest(pkg string, files []string) digest.Key {
-	var b strings.Builder
-	for _, f := range files {
-		b.WriteString(strings.TrimPrefix(f, pkg))
-		b.WriteByte(0)
-	}
-	return digest.KeyOf([]byte(b.String()))
+type judged struct {
+	traits procmacro.Traits
+	err    error
 }
 
-// maxPackage bounds the files of a package that count, maxDepth the directories below each other.
 const (
-	maxPackage = 4000
-	maxDepth   = 32
+	maxTraits  = 2000
+	maxLibrary = 1 << 28
 )
 
-// packageFiles lists the regular files below a package's directory, in a fixed order, without version control's and without
-// directories that are marked as caches, as cargo's target directory is.
-func packageFiles(pkg string, files frontend.Files) ([]string, *compile.Decline) {
-	var found []string
-	var walk func(dir string, depth int) *compile.Decline
-	walk = func(dir string, depth int) *compile.Decline {
-		names, err := files.Names(dir)
-		if err != nil {
-			return compile.Refuse(compile.ReasonMacro, err.Error())
-		}
-		if _, tagged := slices.BinarySearch(names, "CACHEDIR.TAG"); tagged || depth > maxDepth {
-			return nil
-		}
-		for _, name := range names {
-			if name == ".git" || name == ".hg" || name == ".svn" {
-				continue
-			}
-			path := dir + "/" + name
-			info, err := files.Stat(path)
-			switch {
-			case err != nil: // a link to nowhere
-			case isDirectory(info):
-				if d := walk(path, depth+1); d != nil {
-					return d
-				}
-			case isRegular(info):
-				found = append(found, path)
-			}
-			if len(found) > maxPackage {
-				return compile.Refuse(compile.ReasonMacro, fmt.Sprintf("%s has more than %d files", pkg, maxPackage))
-			}
-		}
-		return nil
+// of judges the library at path. An error means that it is not understood.
+func (m *traitsMemory) of(path string, contentOf func(string) (digest.Digest, error), read func(string, int64) ([]byte, digest.Digest, error)) (procmacro.Traits, error) {
+	d, err := contentOf(path)
+	if err != nil {
+		return procmacro.Traits{}, err
 	}
-	if d := walk(pkg, 0); d != nil {
-		return nil, d
+	if j, ok := m.get(d); ok {
+		return j.traits, j.err
 	}
-	return found, nil
+	content, d, err := read(path, maxLibrary)
+	if err != nil {
+		return procmacro.Traits{}, err
+	}
+	var j judged
+	j.traits, j.err = procmacro.Judge(content)
+	m.put(d, j)
+	return j.traits, j.err
+}
+
+func (m *traitsMemory) get(d digest.Digest) (judged, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	j, ok := m.known[d]
+	return j, ok
+}
+
+func (m *traitsMemory) put(d digest.Digest, j judged) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil || len(m.known) >= maxTraits {
+		m.known = make(map[digest.Digest]judged)
+	}
+	m.known[d] = j
 }

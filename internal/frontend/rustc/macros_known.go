@@ -1,13 +1,22 @@
 package rustc
 
-import "strings"
-
 // pureMacros is the setting that adds to knownMacros.
 const pureMacros = "COMPILE_CACHE_PURE_MACROS"
 
+// refusedMacros are libraries of procedural macros that are known to ask the clock, times of files, git or other programs, or to write files: nothing that
+// depends on them is cached, whatever is set and however their library looks.
+var refusedMacros = set(
+	"build_info_proc", "build_time", "comptime", "compile_time", "cornucopia_macros", "crabtime_internal", "cynic_proc_macros",
+	"git_testament_derive", "git_version_macro", "inline_python_macros", "rust_embed_impl", "shadow_rs_macros", "slint_macros", "tauri_macros",
+	"vergen_macros",
+)
+
+// workspaceMacros are libraries whose code looks as if it could do more than read the files of the workspace, and does so under
+// conditions that are looked at: see databases.
+var workspaceMacros = set("sqlx_macros")
+
 // knownMacros are libraries of procedural macros that read nothing but what they are given, their user's package with the manifests above it, and
-// variables. Of others nobody tells: a macro of the same workspace may read files beside its own sources, and each
-// build in a fresh checkout would show them. Macros that find templates or schemas by settings of their own are not here.
+// variables. It is asked only about those that look as if they read files, or do what no key covers, or whose library has no names of functions.
 var knownMacros = set(
 	"actix_derive", "actix_macros", "actix_web_codegen", "ambassador", "arg_enum_proc_macro", "argh_derive", "asn1_rs_derive",
 	"asn1_rs_impl", "async_attributes", "async_graphql_derive", "async_recursion", "async_stream_impl", "async_trait", "auto_impl",
@@ -30,20 +39,3 @@ var knownMacros = set(
 	"windows_implement", "windows_interface", "yoke_derive", "zbus_macros", "zerocopy_derive", "zerofrom_derive", "zeroize_derive",
 	"zerovec_derive", "zvariant_derive",
 )
-
-// macros returns a macro that the compile loads and of which it is not known what it reads, "" for none. A shared library that is no macro is declined like one: the
-// macros in it have no name here.
-func (p *parser) macros() string {
-	trusted := map[string]bool{}
-	if names, ok := p.inv.Getenv(pureMacros); ok {
-		for name := range strings.FieldsFuncSeq(names, func(r rune) bool { return r == ',' || r == ' ' }) {
-			trusted[strings.ReplaceAll(name, "-", "_")] = true
-		}
-	}
-	for _, path := range p.det.crates {
-		if name := macroOf(path); name != "" && (refusedMacros[name] || !knownMacros[name] && !trusted[name]) {
-			return name
-		}
-	}
-	return ""
-}

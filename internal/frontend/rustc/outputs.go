@@ -13,6 +13,10 @@ const (
 	roleMetadata     = "metadata"
 	roleLibrary      = "library"
 	roleDependencies = "dependencies"
+	roleProgram      = "program"
+	roleShared       = "shared-library"
+	roleCShared      = "c-shared-library"
+	roleStatic       = "static-library"
 )
 
 // outputs names the files that the compile writes, in the order in which cargo's dependents may use them. rustc puts metadata and
@@ -29,12 +33,20 @@ func (p *parser) outputs() *compile.Decline {
 		// Of programs there is no metadata, and the file is empty.
 		add(compile.Output{Role: roleMetadata, Path: filepath.Join(dir, "lib"+stem+".rmeta"), Replaced: true, Empty: true})
 	}
-	if p.emits("link") {
+	if p.makesRlib() {
 		p.det.rlib = filepath.Join(dir, "lib"+stem+".rlib")
 		add(compile.Output{Role: roleLibrary, Path: p.det.rlib, Replaced: true})
 	}
-	p.det.depInfo = filepath.Join(dir, stem+".d")
-	add(compile.Output{Role: roleDependencies, Path: p.det.depInfo, Text: true})
+	types, _ := p.linked()
+	for _, t := range types {
+		// Linkers make a new file, under umask 0777; so does rustc for archives, 0666.
+		kind := kindsOf[t]
+		add(compile.Output{Role: kind.role, Path: filepath.Join(dir, kind.before+stem+kind.after), Replaced: true})
+	}
+	if p.emits("dep-info") {
+		p.det.depInfo = filepath.Join(dir, stem+".d")
+		add(compile.Output{Role: roleDependencies, Path: p.det.depInfo, Text: true})
+	}
 	for _, o := range p.c.Outputs {
 		info, err := os.Lstat(o.Path)
 		if os.IsNotExist(err) {

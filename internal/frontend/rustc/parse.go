@@ -1,6 +1,7 @@
 package rustc
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,12 +28,32 @@ type parser struct {
 	named     []string // further files named by options, absolute
 	noBitcode bool     // -C embed-bitcode=no
 	bitcode   bool     // objects are for link-time optimisation
+	lto       bool     // link-time optimisation of all crates
+	pluginLTO bool     // by the linker
+	linker    string   // -C linker
+	flavor    string   // -C linker-flavor
+	lld       bool     // options select rustc's own linker
+	forDriver []string // -C link-arg and link-args
 	question  string
+	readers   []reader         // macros that read more than tokens
+	asked     []string         // "version", "help", "explain", "print KIND"
 	declined  *compile.Decline // the first reason not to cache
 }
 
 // Parse implements frontend.Frontend.
 func (f *Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compile.Compilation, *compile.Decline) {
+	p := f.read(inv, files)
+	if d := p.decide(); d != nil {
+		return p.c, d
+	}
+	if d := p.finish(); d != nil {
+		return p.c, d
+	}
+	return p.c, nil
+}
+
+// read reads the arguments of a call.
+func (f *Frontend) read(inv *compile.Invocation, files frontend.Files) *parser {
 	p := &parser{f: f, inv: inv, files: files, det: &detail{humanText: true}}
 	p.c = &compile.Compilation{Invocation: inv, Kind: kindOf(filepath.Base(inv.Program)), Language: "rust", Detail: p.det}
 	args := inv.Args
@@ -48,13 +69,7 @@ func (f *Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compil
 		p.det.source = p.sources[0]
 		p.c.Source = absolute(inv.Dir, p.sources[0])
 	}
-	if d := p.decide(); d != nil {
-		return p.c, d
-	}
-	if d := p.finish(); d != nil {
-		return p.c, d
-	}
-	return p.c, nil
+	return p
 }
 
 // refuse keeps the first reason not to cache.
@@ -106,34 +121,10 @@ func (p *parser) decide() *compile.Decline {
 		return compile.Refuse(compile.ReasonMultipleSources, p.sources[1])
 	case p.det.crate == "":
 		return compile.Refuse(compile.ReasonArguments, "no --crate-name")
-	case !p.emits("dep-info"):
+	case !p.emits("dep-info") && !p.probes():
 		return compile.Refuse(compile.ReasonOption, "--emit without dep-info")
 	case !p.emits("metadata") && !p.emits("link"):
 		return compile.Refuse(compile.ReasonDependencies, "--emit=dep-info")
-	}
-	return nil
-}
-
-// links returns why a call that makes more than a Rust library is declined.
-func (p *parser) links() *compile.Decline {
-	for _, e := range p.emit {
-		if e != "dep-info" && e != "metadata" && e != "link" {
-			return compile.Refuse(compile.ReasonOption, "--emit="+e)
-		}
-	}
-	if len(p.emit) > 0 && !p.emits("link") {
-		return nil
-	}
-	if p.test {
-		return compile.Refuse(compile.ReasonLink, "--test")
-	}
-	if len(p.types) == 0 {
-		return compile.Refuse(compile.ReasonLink, "no --crate-type") // a program, unless the source says otherwise
-	}
-	for _, t := range p.types {
-		if t != "lib" && t != "rlib" {
-			return compile.Refuse(compile.ReasonLink, "--crate-type "+t)
-		}
 	}
 	return nil
 }
@@ -155,6 +146,9 @@ func (p *parser) finish() *compile.Decline {
 		return d
 	}
 	p.roots()
+	// The names of outputs change with every flag.
+	c.Unit = fmt.Sprintf("%s crate %s of type %q, output %q, test %t, target %s", c.Kind, p.det.crate, p.types, p.emit, p.test, p.det.target)
+	c.Failures = p.probes()
 	if d := p.loaded(); d != nil {
 		return d
 	}
@@ -164,7 +158,7 @@ func (p *parser) finish() *compile.Decline {
 	if out, ok := inv.Getenv("OUT_DIR"); ok && strings.HasPrefix(out, "/") {
 		c.Dirs = append(c.Dirs, out)
 	}
-	if p.det.macros || p.det.clippy {
+	if p.det.reach > reachTokens || p.det.clippy {
 		return p.unbounded()
 	}
 	return nil
@@ -173,21 +167,45 @@ func (p *parser) finish() *compile.Decline {
 // roots names the directories of cargo in which paths lie: they may lie elsewhere on another machine, and most outputs do not
 // depend on where.
 func (p *parser) roots() {
-	add := func(name, path string) { p.c.Roots = append(p.c.Roots, compile.Root{Name: name, Path: path}) }
-	// .../target/debug/deps, or .../target/TRIPLE/debug/deps; cargo marks its target directory for backups.
-	if out := absolute(p.inv.Dir, p.outDir); filepath.Base(out) == "deps" || filepath.Base(out) == "examples" {
-		target := filepath.Dir(filepath.Dir(out))
-		const tag = "CACHEDIR.TAG"
-		if up := filepath.Dir(target); !p.files.Exists(target, tag) && p.files.Exists(up, tag) {
-			target = up
+	add := func(name, path string) {
+		if path != "" {
+			p.c.Roots = append(p.c.Roots, compile.Root{Name: name, Path: path})
 		}
-		add("target", target)
 	}
+	add("target", p.targetDir())
+	add("cargo-home", p.cargoHome())
+}
+
+// targetDir returns cargo's target directory, "" where it is not known: that of .../target/debug/deps, or .../target/TRIPLE/debug/deps; build
+// scripts go to .../target/debug/build/PACKAGE-HASH. Cargo marks it for backups.
+func (p *parser) targetDir() string {
+	out := absolute(p.inv.Dir, p.outDir)
+	if filepath.Base(filepath.Dir(out)) == "build" {
+		out = filepath.Dir(out)
+	}
+	if base := filepath.Base(out); base != "deps" && base != "examples" && base != "build" {
+		if p.probes() {
+			return p.probeTarget()
+		}
+		return ""
+	}
+	target := filepath.Dir(filepath.Dir(out))
+	const tag = "CACHEDIR.TAG"
+	if up := filepath.Dir(target); !p.files.Exists(target, tag) && p.files.Exists(up, tag) {
+		return up
+	}
+	return target
+}
+
+// cargoHome returns cargo's home, "" where it is not known.
+func (p *parser) cargoHome() string {
 	if home, ok := p.inv.Getenv("CARGO_HOME"); ok && strings.HasPrefix(home, "/") {
-		add("cargo-home", home)
-	} else if home, ok := p.inv.Getenv("HOME"); ok && strings.HasPrefix(home, "/") {
-		add("cargo-home", filepath.Join(home, ".cargo"))
+		return home
 	}
+	if home, ok := p.inv.Getenv("HOME"); ok && strings.HasPrefix(home, "/") {
+		return filepath.Join(home, ".cargo")
+	}
+	return ""
 }
 
 // Variables that rustc, the loader of its libraries, or LLVM read, and that may change an output or a message. Variables that a
@@ -222,6 +240,9 @@ func (p *parser) environment() *compile.Decline {
 	p.c.EnvNames = variables
 	if p.inv.Columns > 0 || p.det.humanText {
 		p.c.EnvNames = terminalVariables
+	}
+	if p.det.link != nil {
+		p.c.EnvNames = sorted(slices.Concat(p.c.EnvNames, linkVariables)...)
 	}
 	return nil
 }

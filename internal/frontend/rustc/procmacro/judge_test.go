@@ -1,0 +1,110 @@
+//go:build linux && amd64
+
+package procmacro
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// build compiles a library of one macro, the body of which is given, and returns its bytes.
+func build(t *testing.T, body string, args ...string) []byte {
+	t.Helper()
+	rustc, err := exec.LookPath("rustc")
+	if err != nil {
+		t.Skip("skipped: no rustc in PATH")
+	}
+	dir := t.TempDir()
+	source, library := filepath.Join(dir, "m.rs"), filepath.Join(dir, "libm.so")
+	text := "#![allow(unused)]\nuse proc_macro::TokenStream;\nuse std::{collections::HashMap, env, fs, io::Read, path::Path, process::Command, time::*};\n" +
+		"fn out(s: impl std::fmt::Debug) -> TokenStream { format!(\"{s:?}\").parse().unwrap() }\n" +
+		"#[proc_macro]\npub fn m(t: TokenStream) -> TokenStream {\n" + body + "\n}\n"
+	if err := os.WriteFile(source, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args = append([]string{"--crate-name", "m", source, "--edition=2021", "--crate-type", "proc-macro", "--extern", "proc_macro", "-o", library}, args...)
+	cmd := exec.Command(rustc, args...)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("rustc: %v\n%s", err, said)
+	}
+	b, err := os.ReadFile(library)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// level says in a word what a library can do.
+func level(t Traits) string {
+	switch {
+	case !t.Macro:
+		return "no macro"
+	case t.Refused != "":
+		return t.Refused
+	case t.Files:
+		return "files"
+	case t.Variables:
+		return "variables"
+	}
+	return "tokens"
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ body, want string }{
+		"nothing": {`t`, "tokens"},
+		"panics, hashes, threads and messages": {`let mut h = HashMap::new(); for x in t { *h.entry(x.to_string()).or_insert(0) += 1; }
+			eprintln!("{}", h.len()); if h.len() > 9 { panic!("many {h:?}") }
+			let m = std::sync::Mutex::new(1); let v = std::panic::catch_unwind(|| 7).unwrap(); let w = *m.lock().unwrap(); out(v + w)`, "tokens"},
+		"how long it took":    {`let at = Instant::now(); let s = t.to_string(); eprintln!("{:?}", at.elapsed()); out(s)`, "tokens"},
+		"var":                 {`out(env::var("A").unwrap_or_default())`, "variables"},
+		"var_os":              {`out(env::var_os("A").is_some())`, "variables"},
+		"in a closure":        {`out(std::panic::catch_unwind(|| env::var("A").is_ok()).unwrap())`, "variables"},
+		"as a value":          {`static F: [fn(&'static str) -> Option<std::ffi::OsString>; 1] = [env::var_os::<&'static str>]; out((F[t.into_iter().count()])("A").is_some())`, "variables"},
+		"as a lazy value":     {`static L: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| env::var("A").is_ok()); out(*L)`, "variables"},
+		"by a trait":          {`trait T { fn f(&self) -> bool; } impl T for u8 { fn f(&self) -> bool { Path::new("a").exists() } } let b: Box<dyn T> = Box::new(1u8); out(b.f())`, "files"},
+		"read":                {`out(fs::read("a").unwrap_or_default().len())`, "files"},
+		"read_to_string":      {`out(fs::read_to_string("a").unwrap_or_default())`, "files"},
+		"open":                {`let mut s = String::new(); if let Ok(mut f) = fs::File::open("a") { f.read_to_string(&mut s); } out(s)`, "files"},
+		"exists":              {`out(Path::new("a").exists())`, "files"},
+		"metadata":            {`out(fs::metadata("a").map(|m| m.len()).unwrap_or(0))`, "files"},
+		"read_dir":            {`out(fs::read_dir(".").unwrap().count())`, "files"},
+		"current_dir":         {`out(env::current_dir().unwrap())`, "files"},
+		"canonicalize":        {`out(fs::canonicalize("a").is_ok())`, "files"},
+		"read_link":           {`out(fs::read_link("a").is_ok())`, "files"},
+		"current_dir as text": {`let f: fn() -> std::io::Result<std::path::PathBuf> = env::current_dir; out(std::hint::black_box(f)().unwrap())`, "files"},
+		"vars":                {`out(env::vars().count())`, allVariables},
+		"SystemTime":          {`out(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())`, clock},
+		"elapsed":             {`out(fs::metadata("a").unwrap().modified().unwrap().elapsed().is_ok())`, clock},
+		"modified":            {`out(fs::metadata("a").unwrap().modified().unwrap() > fs::metadata("b").unwrap().modified().unwrap())`, fileTimes},
+		"Command":             {`out(Command::new("git").arg("log").output().unwrap().stdout)`, anyProgram},
+		"TcpStream":           {`out(std::net::TcpStream::connect("localhost:80").is_ok())`, network},
+		"UdpSocket":           {`out(std::net::UdpSocket::bind("0.0.0.0:0").is_ok())`, network},
+		"fs::write":           {`fs::write("a", "b"); t`, writes},
+		"writes":              {`use std::io::Write; writeln!(fs::OpenOptions::new().append(true).open("a").unwrap(), "{}", t); t`, writes},
+		"create_dir":          {`fs::create_dir("a"); t`, writes},
+		"remove_file":         {`fs::remove_file("a"); t`, writes},
+		"args":                {`out(env::args().count())`, arguments},
+		"stdin":               {`let mut s = String::new(); std::io::stdin().read_line(&mut s); out(s)`, arguments},
+		"process::id":         {`out(std::process::id())`, unknown},
+		"C":                   {`extern "C" { fn gethostid() -> i64; } out(unsafe { gethostid() })`, unknown},
+		"C that reads":        {`extern "C" { fn getenv(s: *const u8) -> *const u8; } out(unsafe { getenv(b"A\0".as_ptr()) }.is_null())`, "variables"},
+		"a system call by C":  {`extern "C" { fn syscall(n: i64, ...) -> i64; } out(unsafe { syscall(39) })`, unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, args := range [][]string{nil, {"-Copt-level=3", "-Csymbol-mangling-version=v0"}} {
+				traits, err := Judge(build(t, c.body, args...))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := level(traits); got != c.want && !strings.HasPrefix(got, c.want+" (") || !traits.Traced {
+					t.Errorf("Judge of a macro built with %v: %s, traced %t, want %s", args, got, traits.Traced, c.want)
+				}
+			}
+		})
+	}
+}

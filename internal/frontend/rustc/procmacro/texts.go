@@ -1,0 +1,57 @@
+package procmacro
+
+import (
+	"bytes"
+	"debug/elf"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// texts are the words in a library that may name variables.
+type texts struct {
+	data [][]byte // runs of letters that names are made of, in data; literals stand one behind the other without a mark
+	code [][]byte // four bytes of code that are such letters: short literals become parts of instructions
+}
+
+// head is how many bytes of a text an instruction surely holds in one piece where it holds the text.
+const head = 4
+
+var word = regexp.MustCompile(`[A-Z0-9_]{3,}`)
+
+// readTexts collects the words of a library.
+func readTexts(f *elf.File) texts {
+	var t texts
+	seen := map[string]bool{}
+	for _, s := range f.Sections {
+		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_ALLOC == 0 || s.Name == ".eh_frame" || s.Name == ".eh_frame_hdr" || s.Name == ".gcc_except_table" {
+			continue
+		}
+		data, err := s.Data()
+		if err != nil {
+			continue
+		}
+		code := s.Flags&elf.SHF_EXECINSTR != 0
+		for _, w := range word.FindAll(data, -1) {
+			if code && len(w) < head || seen[string(w)] {
+				continue
+			}
+			seen[string(w)] = true
+			if code {
+				t.code = append(t.code, bytes.Clone(w))
+			} else {
+				t.data = append(t.data, bytes.Clone(w))
+			}
+		}
+	}
+	return t
+}
+
+// Mentions reports whether a text of capital letters, digits and underscores, the name of a variable or the beginning of
+// some, is in the library, or may be.
+func (t *Traits) Mentions(name string) bool {
+	in := func(words [][]byte, s string) bool {
+		return slices.ContainsFunc(words, func(w []byte) bool { return bytes.Contains(w, []byte(s)) })
+	}
+	return in(t.texts.data, name) || len(name) >= head && in(t.texts.code, name[:head]) || strings.ToUpper(name) != name
+}

@@ -1,0 +1,107 @@
+package rustc
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+)
+
+// tree is a directory of which all files count.
+type tree struct {
+	root  string
+	skip  string   // a directory in it that does not count, "" for none
+	files []string // absolute
+}
+
+// workspaceOf returns the directory of a package's workspace: of those above it with a lock file the outermost within the checkout, else the
+// checkout; "" where there is neither.
+func workspaceOf(pkg string, files frontend.Files) string {
+	workspace := ""
+	for _, dir := range parents(pkg) {
+		if files.Exists(dir, "Cargo.lock") {
+			workspace = dir
+		}
+		if files.Exists(dir, ".git") {
+			if workspace == "" {
+				workspace = dir
+			}
+			break
+		}
+	}
+	return workspace
+}
+
+// isBelow reports whether a path lies below a directory, or is it.
+func isBelow(path, dir string) bool {
+	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/") && !strings.Contains(path+"/", "/../")
+}
+
+// fetched reports whether cargo fetched a package: such a one belongs to no workspace here.
+func fetched(pkg, cargoHome string) bool {
+	return cargoHome != "" && (isBelow(pkg, filepath.Join(cargoHome, "registry")) || isBelow(pkg, filepath.Join(cargoHome, "git")))
+}
+
+// namesDigest stands for the names of a tree's files, relative to its root.
+func namesDigest(root string, files []string) digest.Key {
+	var b strings.Builder
+	for _, f := range files {
+		b.WriteString(strings.TrimPrefix(f, root))
+		b.WriteByte(0)
+	}
+	return digest.KeyOf([]byte(b.String()))
+}
+
+// maxTree bounds the files below a directory that count, and the directories, maxDepth these below each other.
+const (
+	maxTree  = 4000
+	maxDepth = 32
+)
+
+// treeFiles lists the regular files below a directory, in a fixed order, without version control's and without
+// directories that are marked as caches, as cargo's target directory is, and without the directory skip.
+func treeFiles(root, skip string, files frontend.Files) ([]string, *compile.Decline) {
+	var found []string
+	dirs := 0
+	var walk func(dir string, depth int) *compile.Decline
+	walk = func(dir string, depth int) *compile.Decline {
+		names, err := files.Names(dir)
+		if err != nil {
+			return compile.Refuse(compile.ReasonMacro, err.Error())
+		}
+		if _, tagged := slices.BinarySearch(names, "CACHEDIR.TAG"); tagged {
+			return nil
+		}
+		if dirs++; dirs > maxTree || depth > maxDepth {
+			return compile.Refuse(compile.ReasonMacro, root+" is too deep or has too many directories")
+		}
+		for _, name := range names {
+			path := dir + "/" + name
+			if name == ".git" || name == ".hg" || name == ".svn" || name == ".jj" || path == skip {
+				continue
+			}
+			info, err := files.Stat(path)
+			switch {
+			case err != nil: // a link to nowhere
+			case isDirectory(info):
+				if d := walk(path, depth+1); d != nil {
+					return d
+				}
+			case isRegular(info):
+				found = append(found, path)
+			}
+			if len(found) > maxTree {
+				return compile.Refuse(compile.ReasonMacro, fmt.Sprintf("%s has more than %d files", root, maxTree))
+			}
+		}
+		return nil
+	}
+	if d := walk(root, 0); d != nil {
+		return nil, d
+	}
+	return found, nil
+}
