@@ -23,6 +23,7 @@
 //   - cache/bucket/pack is the bytes of what lies in a bucket: packs, indexes, profiles, and their names.
 //   - credentials chooses one provider of credentials, and says which and why.
 //   - frontend is the contract of a compiler family; frontend/frontendtest lends its tests the disk.
+//   - recheck keeps records of hits that were compiled again and differed.
 //   - report makes numbers and text of events; the spool file of events is its only source.
 //
 // # One thing each
