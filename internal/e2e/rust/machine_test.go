@@ -31,7 +31,7 @@ func newMachine(t *testing.T) *machine {
 	m := &machine{t: t, root: directory(t)}
 	m.dir = filepath.Join(m.root, "cache")
 	m.setting = map[string]string{
-		"PATH": os.Getenv("PATH"), "HOME": filepath.Join(m.root, "home"), "LC_ALL": "C",
+		"PATH": os.Getenv("PATH"), "HOME": filepath.Join(work, "home"), "LC_ALL": "C",
 		"CARGO_HOME": crates, "CARGO_NET_OFFLINE": "true", "CARGO_TERM_COLOR": "never", "CARGO_INCREMENTAL": "0",
 		"COMPILE_CACHE_DIR": m.dir, "COMPILE_CACHE_IDLE_TIMEOUT": "5m",
 	}

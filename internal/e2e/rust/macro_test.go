@@ -76,6 +76,7 @@ func TestTrapMacros(t *testing.T) {
 		{"a file of another package", `mid::own!("template.html")`, "template", func(t *testing.T, c *trap) { write(t, c.at("mac/template.html"), "other") }, "other"},
 	} {
 		t.Run(v.name, func(t *testing.T) {
+			t.Parallel()
 			c := newTrap(t, f)
 			write(t, c.at("src/main.rs"), "fn main() {\n    println!(\"{}\", "+v.use+");\n}\n")
 			c.right(v.before)

@@ -83,6 +83,7 @@ fn main() {
 func TestTraps(t *testing.T) {
 	// Was: stale binary, since the rmeta and rlib above the changed archive stay as they were.
 	t.Run("a C file of a -sys crate changes under a program that links it", func(t *testing.T) {
+		t.Parallel()
 		c := newTrap(t, files{
 			"Cargo.toml":            manifest("app", "[dependencies]\nmid = { path = \"mid\" }\n[workspace]\nmembers = [\"mid\", \"nat-sys\"]\n"),
 			"src/main.rs":           "fn main() { println!(\"{}\", mid::n()); }\n",
@@ -108,6 +109,7 @@ func TestTraps(t *testing.T) {
 
 	// Was: hit instead of E0761.
 	t.Run("foo/mod.rs appears beside foo.rs", func(t *testing.T) {
+		t.Parallel()
 		c := newTrap(t, pair())
 		c.right("one")
 		write(t, c.at("low/src/text/mod.rs"), "pub const TEXT: &str = \"two\";\n")
@@ -123,6 +125,7 @@ func TestTraps(t *testing.T) {
 
 	// Was: hit under a key over a multiset of contents.
 	t.Run("two module files swap contents", func(t *testing.T) {
+		t.Parallel()
 		f := pair()
 		f["low/src/lib.rs"] = "mod a;\nmod b;\npub fn text() -> String { format!(\"{} {}\", a::T, b::T) }\n"
 		f["low/src/a.rs"], f["low/src/b.rs"] = "pub const T: u8 = 1;\n", "pub const T: u8 = 2;\n"
@@ -136,6 +139,7 @@ func TestTraps(t *testing.T) {
 
 	// Was: one key for both.
 	t.Run("a variable unset against set and empty", func(t *testing.T) {
+		t.Parallel()
 		f := pair()
 		f["low/src/lib.rs"] = "pub fn text() -> String { format!(\"{:?}\", option_env!(\"FLAVOUR\")) }\n"
 		c := newTrap(t, f)
@@ -191,6 +195,7 @@ func TestTraps(t *testing.T) {
 			{"its time is set back", "std::fs::File::options().write(true).open(&text).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_600_000_000)).unwrap();"},
 		} {
 			t.Run(v.name, func(t *testing.T) {
+				t.Parallel()
 				f := pair()
 				f["Cargo.toml"] = strings.Replace(f["Cargo.toml"], `["low"]`, `["low", "editor"]`, 1)
 				f["low/Cargo.toml"] += "[dependencies]\neditor = { path = \"../editor\" }\n"
@@ -226,6 +231,7 @@ pub fn edit(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
 
 	// Was: foreign path baked in.
 	t.Run("OUT_DIR and CARGO_MANIFEST_DIR are literals of what is restored elsewhere", func(t *testing.T) {
+		t.Parallel()
 		f := pair()
 		f["low/build.rs"] = "fn main() { println!(\"cargo:rerun-if-changed=build.rs\"); }\n"
 		f["low/src/lib.rs"] = "pub fn text() -> String { format!(\"{} {}\", env!(\"OUT_DIR\"), env!(\"CARGO_MANIFEST_DIR\")) }\n"
@@ -256,6 +262,7 @@ pub fn edit(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
 
 	// Was: stale OUT_DIR. Scripts are run, so nothing that they fail to declare is missed in a clean build.
 	t.Run("a build script reads what it does not declare", func(t *testing.T) {
+		t.Parallel()
 		f := pair()
 		f["low/build.rs"] = `fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -275,6 +282,7 @@ pub fn edit(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
 
 	// Was: code for another CPU.
 	t.Run("target-cpu=native is not shared", func(t *testing.T) {
+		t.Parallel()
 		c := newTrap(t, pair(), "RUSTFLAGS", "-Ctarget-cpu=native")
 		c.right("one")
 		if b := c.again(c.dir, "cargo", "build"); b.stats.Outcomes["hit"] > 0 {

@@ -32,6 +32,7 @@ func TestWrappers(t *testing.T) {
 	}
 
 	t.Run("RUSTC_WRAPPER alone", func(t *testing.T) {
+		t.Parallel()
 		c := newTrap(t, pair())
 		want := c.plain(c.dir, build...)
 		c.machine = c.with("RUSTC_WRAPPER", c.program("ccwrap"))
@@ -44,6 +45,7 @@ func TestWrappers(t *testing.T) {
 	})
 
 	t.Run("RUSTC_WRAPPER by cargo's configuration", func(t *testing.T) {
+		t.Parallel()
 		c := newTrap(t, pair())
 		want := c.plain(c.dir, build...)
 		write(t, c.at(".cargo/config.toml"), "[build]\nrustc-wrapper = \""+c.program("ccwrap")+"\"\n")
@@ -55,6 +57,7 @@ func TestWrappers(t *testing.T) {
 	})
 
 	t.Run("RUSTC_WORKSPACE_WRAPPER", func(t *testing.T) {
+		t.Parallel()
 		c := newTrap(t, pair())
 		c.machine = c.with("RUSTC_WORKSPACE_WRAPPER", c.program("ccwrap"))
 		cold := bare(c)
@@ -71,6 +74,7 @@ func TestWrappers(t *testing.T) {
 	})
 
 	t.Run("ours around somebody's workspace wrapper", func(t *testing.T) {
+		t.Parallel()
 		c := newTrap(t, pair())
 		script, notes := note(t, c)
 		c.machine = c.with("RUSTC_WORKSPACE_WRAPPER", script)
@@ -86,6 +90,7 @@ func TestWrappers(t *testing.T) {
 	t.Run("somebody's wrapper stays", func(t *testing.T) {
 		for _, how := range []string{"variable", "configuration"} {
 			t.Run(how, func(t *testing.T) {
+				t.Parallel()
 				c := newTrap(t, pair())
 				script, notes := note(t, c)
 				if how == "variable" {
@@ -108,6 +113,7 @@ func TestWrappers(t *testing.T) {
 	})
 
 	t.Run("no wrapper is asked for", func(t *testing.T) {
+		t.Parallel()
 		c := newTrap(t, pair(), "RUSTC_WRAPPER", "")
 		if got := c.right("one"); got.stats.compiles() != 0 {
 			t.Errorf("outcomes %v, want none", got.stats.Outcomes)
@@ -115,11 +121,18 @@ func TestWrappers(t *testing.T) {
 	})
 }
 
-// Incremental compiles are passed through and counted; without a word of the user's there are none.
+// Incremental compiles are passed through and counted; without a word of the user's there are none. What they make is not compared: it
+// holds names by chance.
 func TestIncremental(t *testing.T) {
 	c := newTrap(t, pair(), "CARGO_INCREMENTAL", "1")
-	c.right("one")
-	got := c.right("one")
+	var got *built
+	for range 2 {
+		want := c.plain(c.dir, "cargo", "build")
+		got = c.again(c.dir, "cargo", "build")
+		want.target, got.target = nil, nil
+		got.like(t, want)
+		c.prints(c.at("target/debug/app"), "one")
+	}
 	if n := got.stats.Reasons["uncacheable"]["incremental"]; n != 2 || got.stats.Outcomes["hit"] != 0 {
 		t.Errorf("outcomes %v, because %v, want 2 incremental", got.stats.Outcomes, got.stats.Reasons)
 	}
@@ -134,4 +147,22 @@ func TestIncremental(t *testing.T) {
 		t.Errorf("status %d, and nothing is said of CARGO_INCREMENTAL: %s", r.status, r.stderr)
 	}
 	c.found("two")
+}
+
+// A mistake in a source is told each time, as rustc tells it, and forgotten once it is mended.
+func TestMistake(t *testing.T) {
+	c := newTrap(t, pair())
+	c.right("one")
+	edit(t, c.at("low/src/text.rs"), `"one"`, `no_such_thing`)
+	for range 2 {
+		got := c.same(c.dir, "cargo", "build")
+		if got.status != 101 || !strings.Contains(got.stderr, "no_such_thing") {
+			t.Errorf("status %d, want 101 and what is wrong: %s", got.status, got.stderr)
+		}
+		if got.stats.Outcomes["failed"] != 1 {
+			t.Errorf("outcomes %v, want one that failed: mistakes are not kept", got.stats.Outcomes)
+		}
+	}
+	edit(t, c.at("low/src/text.rs"), `no_such_thing`, `"two"`)
+	c.right("two")
 }
