@@ -16,7 +16,6 @@ var (
 	work     string // for everything, short enough for sockets
 	programs string // directory of ccwrap and compile-cache
 	crates   string // CARGO_HOME, with the crates that testdata/small uses
-	sysroot  string // of rustc
 	rustup   string // RUSTUP_HOME; "" where cargo is no proxy of rustup's
 )
 
@@ -52,9 +51,6 @@ func prepare() (err error) {
 	}
 	programs, crates = filepath.Join(work, "programs"), filepath.Join(work, "crates")
 	if _, err := output(repository, nil, "go", "build", "-o", programs+"/", "./cmd/ccwrap", "./cmd/compile-cache"); err != nil {
-		return err
-	}
-	if sysroot, err = output(".", nil, "rustc", "--print", "sysroot"); err != nil {
 		return err
 	}
 	if rustup = os.Getenv("RUSTUP_HOME"); rustup == "" {
