@@ -22,7 +22,7 @@ var mayDiffer = regexp.MustCompile(strings.Join([]string{
 	`^\.rustc_info\.json$`, // cargo's memory of what rustc answered, under a hash that the wrapper's path and time are in
 	`(^|/)incremental/`,    // sessions with names by chance
 	// cargo's copy of a .d, with the files in an order by chance: two plain builds differ in it as well. The .d itself is compared.
-	`(^|/)\.fingerprint/[^/]+/dep-[^/]+$`,
+	`(^|/)\.?fingerprint/(.*/)?dep-[^/]+$`,
 }, "|"))
 
 // snapshot reads a target directory.

@@ -21,9 +21,6 @@ func newTrap(t *testing.T, f files, settings ...string) *trap {
 	return c
 }
 
-// in returns the trap for a test within a test.
-func (c *trap) in(t *testing.T) *trap { return &trap{c.machine.in(t), c.dir} }
-
 // at is a file of the workspace.
 func (c *trap) at(name string) string { return filepath.Join(c.dir, name) }
 
