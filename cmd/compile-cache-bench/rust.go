@@ -31,19 +31,20 @@ type rustFlags struct {
 	Calls  int           `default:"40" help:"Calls of ccwrap for its CPU."`
 	Limit  time.Duration `default:"6h" help:"Stop then, and report what there is."`
 
-	Sccache   string        `placeholder:"FILE" help:"Its program; default: the one in PATH. The same of the next two."`
-	Kache     string        `placeholder:"FILE" help:"kache-engine lies beside it."`
-	Mbx       string        `placeholder:"FILE" help:""`
+	Sccache   string        `placeholder:"FILE" help:"The sccache to measure; default: the one in PATH."`
+	Kache     string        `placeholder:"FILE" help:"The kache, with kache-engine beside it; default: the one in PATH."`
+	Mbx       string        `placeholder:"FILE" help:"The mbx; default: the one in PATH."`
 	RoundTrip time.Duration `name:"rtt" default:"30ms" help:"Time of a round trip to the bucket."`
 	S3        string        `name:"s3" placeholder:"URL" help:"http://HOST:PORT/BUCKET of an S3 server to use, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; nothing is deleted there. Default: versitygw is started."`
 	Versitygw string        `placeholder:"FILE" help:"The versitygw to start; default: the one in PATH."`
 
-	DropCaches bool   `default:"true" negatable:"" help:"Drop the page cache before builds without target directory, where that is permitted."`
-	JSON       string `name:"json" placeholder:"FILE" help:"Write the report as JSON, after every turn."`
-	Markdown   string `placeholder:"FILE" help:"Write its tables for a document, after every turn."`
-	Programs   string `placeholder:"DIR" help:"Where ccwrap and compile-cache are; default: beside this program."`
-	Dir        string `placeholder:"DIR" help:"Where to work; default: a temporary directory."`
-	Keep       bool   `help:"Keep what was made."`
+	DropCaches bool          `default:"true" negatable:"" help:"Drop the page cache before builds without target directory, where that is permitted."`
+	Settle     time.Duration `default:"2500ms" help:"Sources lie still so long before a build: most caches distrust younger ones."`
+	JSON       string        `name:"json" placeholder:"FILE" help:"Write the report as JSON, after every turn."`
+	Markdown   string        `placeholder:"FILE" help:"Write its tables for a document, after every turn."`
+	Programs   string        `placeholder:"DIR" help:"Where ccwrap and compile-cache are; default: beside this program."`
+	Dir        string        `placeholder:"DIR" help:"Where to work; default: a temporary directory."`
+	Keep       bool          `help:"Keep what was made."`
 }
 
 // runRust is the program called with rust as its first argument, which args lacks.
@@ -76,7 +77,7 @@ func runRust(ctx context.Context, args, env []string, stdout, stderr io.Writer) 
 }
 
 func (f *rustFlags) check() error {
-	if f.Jobs < 1 || f.First < 1 || f.Rounds < 1 || f.Plain < 0 || f.Calls < 1 || f.Limit <= 0 || f.RoundTrip < 0 {
+	if f.Jobs < 1 || f.First < 1 || f.Rounds < 1 || f.Plain < 0 || f.Calls < 1 || f.Limit <= 0 || f.RoundTrip < 0 || f.Settle < 0 {
 		return errors.New("numbers must be positive")
 	}
 	if len(strings.Fields(f.Cargo)) == 0 {
@@ -125,7 +126,7 @@ func (f *rustFlags) measure(ctx context.Context, env []string, stdout, stderr io
 		Programs: f.Programs, Dir: dir, Env: env, Now: time.Now, Progress: stderr,
 		Project: f.Project, Cargo: strings.Fields(f.Cargo), Jobs: f.Jobs, Cases: f.Cases, Peers: peers, Leaf: f.Leaf, Mid: f.Mid,
 		First: f.First, Rounds: f.Rounds, Plain: f.Plain, Calls: f.Calls,
-		RoundTrip: f.RoundTrip, S3: f.S3, Versitygw: f.Versitygw, DropCaches: f.DropCaches, Save: f.save,
+		RoundTrip: f.RoundTrip, S3: f.S3, Versitygw: f.Versitygw, DropCaches: f.DropCaches, Settle: f.Settle, Save: f.save,
 	})
 	if report == nil {
 		return err

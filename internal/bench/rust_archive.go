@@ -32,7 +32,7 @@ func (b *rustBench) archiveSide(context.Context) (*side, error) {
 	s.restore = a.unpack
 	s.fresh = func(m *remoteAddress, dir string) (*side, error) {
 		machine := s.machine(dir)
-		machine.argv, machine.env = s.argv, with(s.env, machine.mark)
+		machine.argv, machine.env = s.argv, with(s.env, machine.marks[0])
 		machine.restore = func(ctx context.Context, checkout string) (Sample, error) {
 			got := &archive{bench: b, file: filepath.Join(dir, "target.tar.zst")}
 			began := b.Now()

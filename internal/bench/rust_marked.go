@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,12 +19,12 @@ const endPatience = 3 * time.Second
 // marked are processes that live, by their ids, with the CPU that they and those they waited for have used.
 type marked map[int]time.Duration
 
-// markedProcesses returns the processes whose environment, as they started, holds mark.
-func markedProcesses(mark string) (pids []int) {
+// markedProcesses returns the processes whose environment, as they started, holds one of the marks, a variable with its value each.
+func markedProcesses(marks []string) (pids []int) {
 	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, path := range paths {
 		env, err := os.ReadFile(path)
-		if err != nil || !bytes.Contains(append([]byte{0}, env...), append(append([]byte{0}, mark...), 0)) {
+		if err != nil || !slices.ContainsFunc(strings.Split(string(env), "\x00"), func(kv string) bool { return slices.Contains(marks, kv) }) {
 			continue
 		}
 		if pid, err := strconv.Atoi(strings.Split(path, "/")[2]); err == nil {
@@ -35,9 +36,9 @@ func markedProcesses(mark string) (pids []int) {
 
 // markedCPU reads the CPU of all marked processes: the servers of a cache, once a build has ended. One that ended itself
 // meanwhile, and was waited for by nobody of the build, is not seen.
-func markedCPU(mark string) marked {
+func markedCPU(marks []string) marked {
 	all := marked{}
-	for _, pid := range markedProcesses(mark) {
+	for _, pid := range markedProcesses(marks) {
 		own, err := cpuClock(pid)
 		if err != nil {
 			continue
@@ -72,10 +73,10 @@ func usedSince(before, after marked) (used time.Duration) {
 	return used
 }
 
-// endMarked ends all marked processes and returns when they are gone. They are this run's: nobody else knows the mark.
-func endMarked(mark string) {
+// endMarked ends all marked processes and returns when they are gone. They are this run's: nobody else knows the marks.
+func endMarked(marks []string) {
 	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		pids := markedProcesses(mark)
+		pids := markedProcesses(marks)
 		if len(pids) == 0 {
 			return
 		}

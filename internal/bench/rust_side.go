@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 )
 
 // side is one way to build the project: without a cache, with ours, with another's. Each has its own copy of the project, so that
@@ -20,7 +22,7 @@ type side struct {
 	out      bool            // it takes part in nothing any more
 	only     string          // the one kind that it is for; "": all
 	lacks    map[string]bool // kinds that it takes no part in
-	mark     string          // in the environment of all its processes
+	marks    []string        // one is in the environment of each of its processes
 	empty    func() error
 	restore  func(ctx context.Context, checkout string) (Sample, error) // before cargo, and measured
 	after    func(context.Context) (Sample, error)                      // after a first build, and measured
@@ -41,17 +43,17 @@ func (b *rustBench) newSide(name string) (*side, error) {
 	}
 	s := &side{
 		name: name, dir: dir, checkout: filepath.Join(dir, "one", filepath.Base(b.o.Project)), lacks: map[string]bool{},
-		mark: fmt.Sprintf("%s=%s", markVariable, dir),
+		marks: []string{markVariable + "=" + dir},
 	}
 	// Neither settings nor caches of whoever runs this are to be found.
-	s.env = with(b.env, s.mark, "XDG_CONFIG_HOME="+filepath.Join(dir, "config"), "XDG_CACHE_HOME="+filepath.Join(dir, "home-cache"))
+	s.env = with(b.env, s.marks[0], "XDG_CONFIG_HOME="+filepath.Join(dir, "config"), "XDG_CACHE_HOME="+filepath.Join(dir, "home-cache"))
 	return s, copyTree(b.o.Project, s.checkout)
 }
 
 // machine is the same side with nothing of what it has, in another directory, to build in the same checkout.
 func (s *side) machine(dir string) *side {
-	m := &side{name: s.name, dir: dir, checkout: s.checkout, argv: s.argv, lacks: s.lacks, mark: markVariable + "=" + dir}
-	m.env = with(s.env, m.mark, "XDG_CONFIG_HOME="+filepath.Join(dir, "config"), "XDG_CACHE_HOME="+filepath.Join(dir, "home-cache"))
+	m := &side{name: s.name, dir: dir, checkout: s.checkout, argv: s.argv, lacks: s.lacks, marks: []string{markVariable + "=" + dir}}
+	m.env = with(s.env, m.marks[0], "XDG_CONFIG_HOME="+filepath.Join(dir, "config"), "XDG_CACHE_HOME="+filepath.Join(dir, "home-cache"))
 	return m
 }
 
@@ -60,19 +62,43 @@ func (s *side) stop() {
 	if s.farewell != nil {
 		s.farewell()
 	}
-	endMarked(s.mark)
+	endMarked(s.marks)
 }
 
 // build builds in a checkout and measures it, with the CPU of the daemons that live on afterwards.
 func (b *rustBench) build(ctx context.Context, s *side, checkout string, env []string) (Sample, []byte, error) {
-	before := markedCPU(s.mark)
+	before := markedCPU(s.marks)
 	sample, said, err := b.runSaying(ctx, job{argv: append(append([]string{}, s.argv...), b.cargoArgs()...), env: env, dir: checkout})
 	if err != nil {
 		return Sample{}, nil, err
 	}
-	sample.DaemonCPU = usedSince(before, markedCPU(s.mark))
+	sample.DaemonCPU = usedSince(before, markedCPU(s.marks))
 	sample.CPU += sample.DaemonCPU
 	return sample, said, nil
+}
+
+// Of waiting until the daemons of a side have come to rest: they used less than a clock tick in that time.
+const (
+	restStill    = time.Second
+	restPatience = time.Minute
+)
+
+// rest waits until the daemons of a side have come to rest, and returns the CPU they used until then.
+func (b *rustBench) rest(ctx context.Context, s *side) (used time.Duration, err error) {
+	for began := b.Now(); ; {
+		before := markedCPU(s.marks)
+		if len(before) == 0 {
+			return used, ctx.Err()
+		}
+		if err := sleep(ctx, restStill); err != nil {
+			return 0, err
+		}
+		more := usedSince(before, markedCPU(s.marks))
+		used += more
+		if more < clockTick || b.Now().Sub(began) > restPatience {
+			return used, nil
+		}
+	}
 }
 
 // clean removes the target directory, and drops the page cache.
@@ -113,7 +139,7 @@ func (b *rustBench) noteBuild(ctx context.Context, s *side, kind string, said []
 		return fmt.Errorf("count hits: %w", err)
 	}
 	b.note(kind, s.name+": hits", float64(hits))
-	b.note(kind, s.name+": other compiles", float64(others))
+	b.note(kind, s.name+": other calls", float64(others))
 	return nil
 }
 
@@ -142,8 +168,9 @@ func differences(read func(context.Context) (hits, others int64, err error)) fun
 	}
 }
 
-// firstTurn builds with an empty cache, which is filled afterwards.
+// firstTurn builds with an empty cache, which is filled afterwards, and leaves no target directory.
 func (b *rustBench) firstTurn(ctx context.Context, s *side, round int) error {
+	defer os.RemoveAll(filepath.Join(s.checkout, "target"))
 	if err := b.firstBuild(ctx, s, round); err != nil {
 		if s.name == namePlain {
 			return err
@@ -167,6 +194,13 @@ func (b *rustBench) firstBuild(ctx context.Context, s *side, round int) error {
 	if err != nil {
 		return err
 	}
+	// What is left to the background is part of a first build.
+	rest, err := b.rest(ctx, s)
+	if err != nil {
+		return err
+	}
+	sample.DaemonCPU += rest
+	sample.CPU += rest
 	if s.after != nil {
 		more, err := s.after(ctx)
 		if err != nil {
@@ -187,9 +221,6 @@ func (b *rustBench) firstBuild(ctx context.Context, s *side, round int) error {
 
 // turn measures one side in all that it takes part in, and leaves no target directory.
 func (b *rustBench) turn(ctx context.Context, s *side, round int) error {
-	if s.name == namePlain && round >= b.o.Plain {
-		return nil
-	}
 	defer os.RemoveAll(filepath.Join(s.checkout, "target"))
 	if b.wants("warm") || b.wants("commit") {
 		b.try(ctx, s, kindWarm, func() error { return b.warmTurn(ctx, s, round) })
@@ -213,7 +244,13 @@ func (b *rustBench) try(ctx context.Context, s *side, kind string, part func() e
 	}
 }
 
+// warmTurn measures what starts from a filled cache.
 func (b *rustBench) warmTurn(ctx context.Context, s *side, round int) error {
+	if round == 0 && slices.Contains(timedSides, s.name) {
+		if err := b.noteScripts(ctx, s); err != nil {
+			return err
+		}
+	}
 	if err := b.clean(s.checkout); err != nil {
 		return err
 	}

@@ -103,6 +103,7 @@ func (b *rustBench) rootsSide(context.Context) (*side, error) {
 }
 
 func (b *rustBench) useOurs(s *side, dir string, env []string) {
+	s.marks = append(s.marks, "COMPILE_CACHE_DIR="+dir) // a daemon of ours keeps little else
 	s.argv = []string{b.program("compile-cache"), "run", "--quiet", "--", b.cargo}
 	s.env = with(env, "COMPILE_CACHE_DIR="+dir, "COMPILE_CACHE_MAX_SIZE="+room, "COMPILE_CACHE_IDLE_TIMEOUT=24h")
 	s.farewell = func() { b.ask(s, b.program("compile-cache"), "stop") }
