@@ -119,7 +119,7 @@ func TestRust(t *testing.T) {
 	}
 	for name, want := range map[string]float64{
 		"warm, plain: crates that cargo had built": 2, "warm, replay: crates that cargo had built": 2,
-		"warm, replay: runs of build scripts": 0,
+		"warm, replay: runs of build scripts":        0,
 		"no-op, ccwrap: crates that cargo had built": 0, "no-op, replay: crates that cargo had built": 0,
 		"leaf edited, target kept, plain: crates that cargo had built": 1, "mid edited, target kept, plain: crates that cargo had built": 2,
 		"leaf edited, target clean, ccwrap: crates that cargo had built": 2,
