@@ -30,7 +30,6 @@ var effects = effectTable(map[string]string{
 		_ITM_deregisterTMCloneTable _ITM_registerTMCloneTable dl_iterate_phdr
 		munmap mprotect madvise mremap brk sysconf getauxval getpagesize
 		gettid sched_yield sched_getaffinity nanosleep clock_nanosleep sigaltstack sigaction
-		getrandom dlsym
 		setjmp _setjmp longjmp __sigsetjmp siglongjmp
 		__ctype_b_loc __ctype_tolower_loc __ctype_toupper_loc isalpha isdigit isspace tolower toupper
 		acos asin atan atan2 acosh asinh atanh cos cosh sin sinh tan tanh cbrt ceil floor round trunc rint exp exp2 expm1 log log2 log10 log1p pow sqrt hypot
@@ -44,7 +43,7 @@ var effects = effectTable(map[string]string{
 	allVariables: `environ __environ`,
 	fileTimes:    `file_times`,
 	arguments:    `args stdin current_exe`,
-	randomness:   `random`,
+	randomness:   `random getrandom getentropy arc4random`,
 	systemCalls:  `system_calls`,
 	anyProgram: `fork vfork execv execve execvp execvpe execl execlp fexecve posix_spawn posix_spawnp posix_spawn_file_actions_init system popen wait waitpid waitid wait4
 		kill pidfd_open pidfd_send_signal clone pipe pipe2 setsid socketpair`,

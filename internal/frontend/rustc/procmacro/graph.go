@@ -15,6 +15,7 @@ type graph struct {
 	imports   map[uint64]string // by the place that holds an import's address, or by a stub that jumps there
 	slots     map[uint64]uint64 // by the place: the function whose address it holds
 	pointed   map[uint64]bool   // functions whose addresses are in data
+	held      []string          // imports whose addresses are in data: code may come to them by a table, without naming their places
 	text      []section
 	stubs     []section
 }
@@ -174,6 +175,9 @@ func (g *graph) addRelocations(f *elf.File, dynamic []elf.Symbol) bool {
 				}
 				if dynamic[i].Section == elf.SHN_UNDEF {
 					g.imports[slot] = dynamic[i].Name
+					if !inGOT(f, slot) {
+						g.held = append(g.held, dynamic[i].Name)
+					}
 					continue
 				}
 				target += dynamic[i].Value
@@ -261,6 +265,9 @@ func (g *graph) reached() []use {
 		}
 	}
 	uses := map[string]use{}
+	for _, name := range g.held {
+		uses[name] = use{name: name, from: "a table"}
+	}
 	for len(queue) > 0 {
 		fn := g.functions[queue[len(queue)-1]]
 		queue = queue[:len(queue)-1]

@@ -92,7 +92,13 @@ func TestJudge(t *testing.T) {
 		"process::id":         {`out(std::process::id())`, unknown},
 		"C":                   {`extern "C" { fn gethostid() -> i64; } out(unsafe { gethostid() })`, unknown},
 		"C that reads":        {`extern "C" { fn getenv(s: *const u8) -> *const u8; } out(unsafe { getenv(b"A\0".as_ptr()) }.is_null())`, "variables"},
-		"a system call by C":  {`extern "C" { fn syscall(n: i64, ...) -> i64; } out(unsafe { syscall(39) })`, unknown},
+		"C by a table": {`extern "C" { fn getenv(s: *const u8) -> *const u8; fn strlen(s: *const u8) -> usize; }
+			struct F { name: &'static str, f: unsafe extern "C" fn(*const u8) -> *const u8, n: unsafe extern "C" fn(*const u8) -> usize }
+			static F: [F; 2] = [F { name: "a", f: getenv, n: strlen }, F { name: "b", f: getenv, n: strlen }];
+			let f = &F[t.into_iter().count()]; out((f.name, unsafe { (f.f)(b"A\0".as_ptr()) }.is_null(), unsafe { (f.n)(b"A\0".as_ptr()) }))`, "variables"},
+		"C by name":          {`extern "C" { fn dlsym(h: usize, s: *const u8) -> usize; } out(unsafe { dlsym(0, b"getenv\0".as_ptr()) })`, unknown},
+		"C's random numbers": {`extern "C" { fn getrandom(b: *mut u8, n: usize, f: u32) -> isize; } let mut b = [0u8; 8]; unsafe { getrandom(b.as_mut_ptr(), 8, 0) }; out(b)`, randomness},
+		"a system call by C": {`extern "C" { fn syscall(n: i64, ...) -> i64; } out(unsafe { syscall(39) })`, unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

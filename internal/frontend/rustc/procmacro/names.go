@@ -54,8 +54,10 @@ func isMachinery(symbol string) bool {
 			return !slices.ContainsFunc(others, func(part string) bool { return strings.Contains(symbol, part) })
 		}
 	}
-	// What is run once for random seeds. The module is private: no type of a macro can be named by it.
-	return isStandard(symbol) && (strings.Contains(symbol, "3sys6random") || strings.Contains(symbol, "std..sys..random"))
+	// What is run once for random seeds. The module is private: no type of a macro can be named by it. A macro may have a module of that name,
+	// though, and be called by the standard library.
+	return isStandard(symbol) && (strings.Contains(symbol, "3std3sys6random") || strings.Contains(symbol, "std..sys..random") ||
+		strings.Contains(symbol, "3sys6random") && isLibrarys(symbol))
 }
 
 // isAllowed returns which functions may refer to an import that is not otherwise harmless: the standard library asks the
@@ -109,9 +111,15 @@ var direct = []struct{ path, use string }{
 	{"getrandom", "random"}, {"rand_core", "random"}, {"fastrand", "random"},
 }
 
+// extendedTimes are the ways to times of files besides those of std::fs::Metadata itself, in either mangling.
+var extendedTimes = regexp.MustCompile(`MetadataExt(?:\$GT\$)?\d+(?:st_)?[acm]time`)
+
 // directUse returns what a function with these names does by its name alone, "" for nothing.
 func directUse(names []string) string {
 	for _, symbol := range names {
+		if extendedTimes.MatchString(symbol) {
+			return "file_times"
+		}
 		path := strings.Join(pathOf(symbol), "::")
 		for _, d := range direct {
 			rest, ok := strings.CutPrefix(path, d.path)
