@@ -120,6 +120,26 @@ func TestTraps(t *testing.T) {
 		c.right("two")
 	})
 
+	// Was: stale binary, since dep-info names no file that assembly reads.
+	t.Run("a file that assembly reads changes", func(t *testing.T) {
+		for name, source := range map[string]string{
+			"in its own crate": "core::arch::global_asm!(\".global BLOB\", \"BLOB:\", \".incbin \\\"blob\\\"\");\n",
+			"by a macro":       "low::blob!(\"blob\");\n",
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				f := pair()
+				f["src/main.rs"] = source + "extern \"C\" { static BLOB: u8; }\nfn main() { println!(\"{}\", unsafe { *core::ptr::addr_of!(BLOB) } as char); }\n"
+				f["low/src/lib.rs"] = "#[macro_export]\nmacro_rules! blob { ($f:literal) => { core::arch::global_asm!(\".global BLOB\", \"BLOB:\", concat!(\".incbin \\\"\", $f, \"\\\"\")); } }\n"
+				f["blob"] = "one"
+				c := newTrap(t, f)
+				c.right("o")
+				write(t, c.at("blob"), "two")
+				c.right("t")
+			})
+		}
+	})
+
 	// Was: hit under a key over a multiset of contents.
 	t.Run("two module files swap contents", func(t *testing.T) {
 		t.Parallel()

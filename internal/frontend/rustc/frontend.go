@@ -28,10 +28,11 @@
 //	probe.go               what build scripts ask by compiling: failures are results
 //	question.go            what cargo asks without compiling
 //	depinfo.go, inputs.go  what a compile read, and what it looked for in vain
+//	assembly.go            sources whose assembly may read files
 //	archive.go             what a library holds beside the crate's own code
 //	maps.go, values.go     outputs that name no directory of this machine
 //
-// All methods may be called from many goroutines at once. Four bounded memories are kept: what crates load and what macros can do, by
+// All methods may be called from many goroutines at once. Bounded memories are kept: what crates load or hold and what macros can do, by
 // content, what compilers say of themselves, and what toolchains are made of.
 package rustc
 
@@ -48,6 +49,8 @@ type Frontend struct {
 	traits  traitsMemory
 	chains  chainMemory
 	answers answerMemory
+
+	assemblers assemblerMemory
 }
 
 var _ frontend.Frontend = (*Frontend)(nil)

@@ -148,7 +148,10 @@ var (
 		"rosegment", "no-rosegment", "merge-exidx-entries", "no-merge-exidx-entries", "fix-cortex-a53-843419", "fix-cortex-a8", "noinhibit-exec",
 		"no-ld-generated-unwind-info", "default-symver", "sysroot",
 	)
-	linkerStarts = []string{"Bs", "Bd", "Bno-symbolic", "z", "O", "l", "L", "warn-", "no-warn-", "error-unresolved"}
+	linkerStarts = []string{"Bs", "Bd", "Bno-symbolic", "warn-", "no-warn-", "error-unresolved"}
+	// Behind one dash only, and lld takes long options behind one: lto-obj-path writes a file.
+	linkerLetter = []string{"z", "O", "l", "L"}
+	linkerLong   = []string{"lto-", "load-"}
 )
 
 // linkArgs reads the arguments for the driver, and returns one that is not known: it might write further files. Files that are named
@@ -197,7 +200,7 @@ func (p *parser) linkArgs() (unknown string) {
 			continue
 		}
 		name, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
-		if !linkerPlain[name] && !hasAnyPrefix(name, linkerStarts) {
+		if !linkerPlain[name] && !hasAnyPrefix(name, linkerStarts) && (strings.HasPrefix(arg, "--") || !hasAnyPrefix(name, linkerLetter) || hasAnyPrefix(name, linkerLong)) {
 			return "-Wl," + arg
 		}
 		p.namedIn(value)

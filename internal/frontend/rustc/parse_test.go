@@ -135,6 +135,8 @@ func TestParseDeclines(t *testing.T) {
 		{cargoLine + " --test -C link-arg=-Wl,-z,now,--version-script=x,-rpath,/y -C link-arg=-fuse-ld=mold -Clink-args=-Xlinker -Clink-arg=--gc-sections", ""},
 		{cargoLine + " --test -C link-arg=-Wl,--of-tomorrow", "unknown-option"},
 		{cargoLine + " --test -C link-arg=-Wl,-Map=x", "unknown-option"},
+		{cargoLine + " --test -C link-arg=-Wl,--lto-obj-path=x", "unknown-option"},
+		{cargoLine + " --test -C link-arg=-Wl,-lto-obj-path=x", "unknown-option"},
 		{cargoLine + " --test -C link-arg=-of-tomorrow", "unknown-option"},
 		{cargoLine + " --test -C link-arg=@file", "unknown-option"},
 		{cargoLine + " --test -C link-arg=-Xlinker", "unknown-option"},

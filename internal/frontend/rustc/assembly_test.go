@@ -1,0 +1,19 @@
+package rustc
+
+import "testing"
+
+func TestDirective(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		`global_asm!(".incbin \"data.bin\"");`:             true,
+		`global_asm!(r#".include "part.s""#);`:             true,
+		`concat!(".include \"", $file, "\"")`:              true,
+		"include!(\"part.rs\"); builder.include(\"dir\");": false,
+		`config.include = "x"; self.includes("y")`:         false,
+		"#include \"stdio.h\"\n.included \"x\" .incbinary": false,
+	} {
+		if got := directive.MatchString(text); got != want {
+			t.Errorf("directive matches %q: %t, want %t", text, got, want)
+		}
+	}
+}
