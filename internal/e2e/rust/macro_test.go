@@ -1,6 +1,7 @@
 package rust
 
 import (
+	"os"
 	"testing"
 )
 
@@ -72,6 +73,11 @@ func TestTrapMacros(t *testing.T) {
 		{"a file that was not there", `mid::read!("new.txt")`, "none", func(t *testing.T, c *trap) { write(t, c.at("new.txt"), "new") }, "new"},
 		{"a hidden file", `mid::read!(".sqlx/query.json")`, "query", func(t *testing.T, c *trap) { write(t, c.at(".sqlx/query.json"), "other") }, "other"},
 		{"the names in a directory", `mid::list!("migrations")`, "1.sql", func(t *testing.T, c *trap) { write(t, c.at("migrations/2.sql"), "") }, "1.sql,2.sql"},
+		{"an empty directory", `mid::list!("migrations")`, "1.sql", func(t *testing.T, c *trap) {
+			if err := os.Mkdir(c.at("migrations/old"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}, "1.sql,old"},
 		{"the manifest", `mid::read!("Cargo.toml").contains("first")`, "true", func(t *testing.T, c *trap) { edit(t, c.at("Cargo.toml"), "first", "second") }, "false"},
 		{"a file of another package", `mid::own!("template.html")`, "template", func(t *testing.T, c *trap) { write(t, c.at("mac/template.html"), "other") }, "other"},
 	} {

@@ -278,7 +278,9 @@ func (g *gathering) unbounded() error {
 			return compile.Refuse(compile.ReasonInputChanged, "files of "+t.root)
 		}
 		for _, path := range now {
-			g.add(path)
+			if !strings.HasSuffix(path, "/") {
+				g.add(path)
+			}
 		}
 	}
 	names := []string{"Cargo.toml", "Cargo.lock"}

@@ -92,6 +92,9 @@ func reachOf(t procmacro.Traits, judged, listed bool) (r reach, why string) {
 		if !judged {
 			return 0, "not known, and its library is not understood"
 		}
+		if t.Refused == "" && t.Repository {
+			return 0, "reads files, and names .git"
+		}
 		return reachWorkspace, t.Refused
 	case t.Variables:
 		return reachEnvironment, ""

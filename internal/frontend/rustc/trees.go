@@ -15,7 +15,7 @@ import (
 type tree struct {
 	root  string
 	skip  string   // a directory in it that does not count, "" for none
-	files []string // absolute
+	files []string // absolute; of a directory without any its name, with a slash behind
 }
 
 // workspaceOf returns the directory of a package's workspace: of those above it with a lock file the outermost within the checkout, else the
@@ -63,7 +63,8 @@ const (
 )
 
 // treeFiles lists the regular files below a directory, in a fixed order, without version control's and without
-// directories that are marked as caches, as cargo's target directory is, and without the directory skip.
+// directories that are marked as caches, as cargo's target directory is, and without the directory skip. A directory in which none is found
+// is listed too, with a slash behind: who lists the one above sees it.
 func treeFiles(root, skip string, files frontend.Files) ([]string, *compile.Decline) {
 	var found []string
 	dirs := 0
@@ -79,6 +80,7 @@ func treeFiles(root, skip string, files frontend.Files) ([]string, *compile.Decl
 		if dirs++; dirs > maxTree || depth > maxDepth {
 			return compile.Refuse(compile.ReasonMacro, root+" is too deep or has too many directories")
 		}
+		before := len(found)
 		for _, name := range names {
 			path := dir + "/" + name
 			if name == ".git" || name == ".hg" || name == ".svn" || name == ".jj" || path == skip {
@@ -97,6 +99,9 @@ func treeFiles(root, skip string, files frontend.Files) ([]string, *compile.Decl
 			if len(found) > maxTree {
 				return compile.Refuse(compile.ReasonMacro, fmt.Sprintf("%s has more than %d files", root, maxTree))
 			}
+		}
+		if len(found) == before {
+			found = append(found, dir+"/")
 		}
 		return nil
 	}

@@ -27,10 +27,11 @@ import (
 
 // Traits is what a shared library can do.
 type Traits struct {
-	Macro     bool // it holds procedural macros; otherwise nothing else is filled in
-	Traced    bool // told by what its code reaches, not by its imports alone
-	Variables bool // it may read variables
-	Files     bool // it may read files and directories, and where it is
+	Macro      bool // it holds procedural macros; otherwise nothing else is filled in
+	Traced     bool // told by what its code reaches, not by its imports alone
+	Variables  bool // it may read variables
+	Files      bool // it may read files and directories, and where it is
+	Repository bool // it names git's directory
 	// Refused is what it may do that no key covers, with how that is reached: "starts programs (execvp of demo::run)"; "" for nothing.
 	Refused string
 
@@ -68,6 +69,7 @@ func Judge(content []byte) (t Traits, err error) {
 		return t, nil
 	}
 	t.texts = readTexts(f)
+	t.Repository = namesRepository(f)
 	uses := importsAlone(dynamic)
 	if g := newGraph(f, dynamic); g != nil {
 		t.Traced = true

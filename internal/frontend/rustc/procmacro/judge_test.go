@@ -114,3 +114,16 @@ func TestJudge(t *testing.T) {
 		})
 	}
 }
+
+func TestRepository(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{".git/HEAD": true, ".git": true, ".github/workflows": false, ".gitignore": false, "a.txt": false} {
+		traits, err := Judge(build(t, `out(fs::read("`+text+`").unwrap_or_default().len())`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := traits.Repository; got != want {
+			t.Errorf("macro that reads %s names a repository: %t, want %t", text, got, want)
+		}
+	}
+}

@@ -55,3 +55,19 @@ func (t *Traits) Mentions(name string) bool {
 	}
 	return in(t.texts.data, name) || len(name) >= head && in(t.texts.code, name[:head]) || strings.ToUpper(name) != name
 }
+
+// repository is git's directory, which holds what was committed when, but not files such as .gitignore.
+var repository = regexp.MustCompile(`\.git(?:$|[^ahiklm]|h[^u])`)
+
+// namesRepository reports whether the data of a library names git's directory.
+func namesRepository(f *elf.File) bool {
+	for _, s := range f.Sections {
+		if s.Type != elf.SHT_PROGBITS || s.Flags&elf.SHF_ALLOC == 0 || s.Flags&elf.SHF_EXECINSTR != 0 {
+			continue
+		}
+		if data, err := s.Data(); err == nil && repository.Match(data) {
+			return true
+		}
+	}
+	return false
+}
