@@ -2,6 +2,7 @@ package rust
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -46,6 +47,23 @@ pub fn variable(input: TokenStream) -> TokenStream {
     literal(std::env::var(word(input)).unwrap_or_else(|_| "unset".into()))
 }
 `
+
+// What lies beside the workspace is not watched; where a source names it, the crate is expanded each time.
+func TestTrapMacroElsewhere(t *testing.T) {
+	t.Parallel()
+	c := newTrap(t, files{
+		"data.txt":           "one\n",
+		"app/Cargo.toml":     manifest("app", "[dependencies]\nmac = { path = \"mac\" }\n[workspace]\nmembers = [\"mac\"]\n"),
+		"app/src/main.rs":    "fn main() { println!(\"{}\", mac::read!(\"../data.txt\")); }\n",
+		"app/mac/Cargo.toml": manifest("mac", "[lib]\nproc-macro = true\n"),
+		"app/mac/src/lib.rs": reader,
+	})
+	above := c.dir
+	c.dir = c.at("app")
+	c.right("one")
+	write(t, filepath.Join(above, "data.txt"), "two\n")
+	c.right("two")
+}
 
 // A macro is a program that reads what it likes. Whatever it read last time is as it was, or the crate is expanded again.
 func TestTrapMacros(t *testing.T) {

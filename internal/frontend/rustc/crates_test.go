@@ -115,3 +115,22 @@ func TestTreeFiles(t *testing.T) {
 		t.Errorf("treeFiles of more than %d files is not refused", maxTree)
 	}
 }
+
+func TestUpward(t *testing.T) {
+	for text, want := range map[string]string{
+		`include_dir!("$CARGO_MANIFEST_DIR/../../web/dist")`: "../../web/dist",
+		`include_dir!("../web")`:                             "../web",
+		`#[folder = "${CARGO_MANIFEST_DIR}/a/../../b"]`:      "a/../../b",
+		`#[folder = ".."]`:                                   "..",
+		`println!("loading...")`:                             "",
+		`x("a..b/c")`:                                        "",
+	} {
+		got := ""
+		if m := upward.FindStringSubmatch(text); m != nil {
+			got = m[1]
+		}
+		if got != want {
+			t.Errorf("path that leads upward in %s: %q, want %q", text, got, want)
+		}
+	}
+}

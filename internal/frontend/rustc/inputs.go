@@ -69,7 +69,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 	for _, step := range []func() error{
 		func() error { return g.values(said.env, sources) }, func() error { return g.modules(sources) }, g.messages, func() error { return g.assembly(f, sources) },
 		func() error { return g.native(sources) },
-		g.unbounded, func() error { return g.cargoLints(sources) }, func() error { return g.linked(tc) },
+		g.unbounded, func() error { return g.elsewhere(sources) }, func() error { return g.cargoLints(sources) }, func() error { return g.linked(tc) },
 	} {
 		if err := step(); err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package rustc
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -109,4 +110,31 @@ func treeFiles(root, skip string, files frontend.Files) ([]string, *compile.Decl
 		return nil, d
 	}
 	return found, nil
+}
+
+// upward is a text in a source that leads out of a directory, and what may stand before it: "$CARGO_MANIFEST_DIR/../../web/dist".
+var upward = regexp.MustCompile(`"(?:[^"\\\n]*\})?(?:\$\w+|\$\{\w+)?/*((?:[^"\\\n/]+/)*\.\.(?:/[^"\\\n]*)?)"`)
+
+// elsewhere refuses compiles whose sources name a path that leads out of the workspace, where macros read files far and wide: such as
+// include_dir!("../../web/dist") in a repository of which the workspace is a part.
+func (g *gathering) elsewhere(sources []string) error {
+	if g.d.reach != reachWorkspace {
+		return nil
+	}
+	for _, source := range sources {
+		text, _, err := g.files.Read(source, maxSource)
+		if err != nil {
+			return compile.Refuse(compile.ReasonInput, err.Error())
+		}
+		for _, m := range upward.FindAllSubmatch(text, -1) {
+			for _, dir := range []string{g.d.pkg, filepath.Dir(source)} {
+				path := filepath.Join(dir, string(m[1]))
+				_, err := g.files.Stat(path)
+				if err == nil && !slices.ContainsFunc(g.d.trees, func(t tree) bool { return isBelow(path, t.root) }) {
+					return compile.Refuse(compile.ReasonMacro, "reads files, and "+filepath.Base(source)+" names "+path)
+				}
+			}
+		}
+	}
+	return nil
 }
