@@ -67,7 +67,8 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 		g.add(path)
 	}
 	for _, step := range []func() error{
-		func() error { return g.values(said.env, sources) }, func() error { return g.modules(sources) }, g.messages, func() error { return g.assembly(f, sources) },
+		func() error { return g.values(said.env, sources) }, func() error { return g.told(sources) },
+		func() error { return g.modules(sources) }, g.messages, func() error { return g.assembly(f, sources) },
 		func() error { return g.native(sources) },
 		g.unbounded, func() error { return g.elsewhere(sources) }, func() error { return g.cargoLints(sources) }, func() error { return g.linked(tc) },
 	} {
