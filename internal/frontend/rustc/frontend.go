@@ -94,6 +94,7 @@ type detail struct {
 	pkg          string             // CARGO_MANIFEST_DIR where what lies there counts, else ""
 	trees        []tree             // directories of which all files count
 	unmappable   bool               // names of paths must stay as they are
+	places       bool               // macros may ask for names of paths as they are
 	maps         []frontend.PathMap // ours, in the order of their arguments; nil where paths are not mapped
 }
 

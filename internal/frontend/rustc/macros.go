@@ -47,6 +47,7 @@ func (p *parser) macros() *compile.Decline {
 			continue
 		}
 		traits, err := p.f.traits.of(path, p.files.Digest, p.files.Read)
+		p.det.places = p.det.places || err != nil || traits.Places
 		if err == nil && !traits.Macro {
 			// A dylib: what it was made of, other macros among it, cannot be seen in it.
 			return compile.Refuse(compile.ReasonMacro, path+" holds no procedural macro")

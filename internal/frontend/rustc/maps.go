@@ -70,7 +70,7 @@ func (d *detail) mapped(path string) bool {
 
 // bindName notes that the name of a path is in the outputs, perhaps hashed.
 func (g *gathering) bindName(path string) {
-	if !g.d.mapped(path) {
+	if g.d.places || !g.d.mapped(path) {
 		g.in.BindPaths = append(g.in.BindPaths, path)
 	}
 }

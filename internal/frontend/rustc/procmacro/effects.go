@@ -7,6 +7,7 @@ const (
 	harmless       = ""
 	readsVariables = "reads variables"
 	readsFiles     = "reads files"
+	asksPlaces     = "asks where sources lie"
 	allVariables   = "takes all variables"
 	anyProgram     = "starts programs"
 	network        = "uses the network"
@@ -40,6 +41,7 @@ var effects = effectTable(map[string]string{
 		stat stat64 fstat fstat64 lstat lstat64 fstatat fstatat64 statx __xstat __xstat64 __fxstat __fxstat64 __lxstat __lxstat64 __fxstatat64
 		statfs statfs64 fstatfs64 access faccessat readlink readlinkat realpath getcwd
 		opendir fdopendir readdir readdir64 readdir_r readdir64_r closedir dirfd rewinddir poll posix_fadvise64 posix_fadvise flock`,
+	asksPlaces:   `local_file`,
 	allVariables: `environ __environ`,
 	fileTimes:    `file_times`,
 	arguments:    `args stdin current_exe`,

@@ -31,6 +31,7 @@ type Traits struct {
 	Traced     bool // told by what its code reaches, not by its imports alone
 	Variables  bool // it may read variables
 	Files      bool // it may read files and directories, and where it is
+	Places     bool // it may ask where sources lie, maps of paths notwithstanding
 	Repository bool // it names git's directory
 	// Refused is what it may do that no key covers, with how that is reached: "starts programs (execvp of demo::run)"; "" for nothing.
 	Refused string
@@ -70,9 +71,10 @@ func Judge(content []byte) (t Traits, err error) {
 	}
 	t.texts = readTexts(f)
 	t.Repository = namesRepository(f)
+	t.Places = true
 	uses := importsAlone(dynamic)
 	if g := newGraph(f, dynamic); g != nil {
-		t.Traced = true
+		t.Traced, t.Places = true, false
 		uses = g.reached()
 	}
 	t.take(uses, libraries(f))
@@ -127,6 +129,8 @@ func (t *Traits) take(uses []use, library string) {
 			t.Variables = true
 		case readsFiles:
 			t.Files = true
+		case asksPlaces:
+			t.Places = true
 		default:
 			text := what + " (" + u.name + ")"
 			if u.from != "" {

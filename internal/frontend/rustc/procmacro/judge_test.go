@@ -115,6 +115,25 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]bool{
+		`out(proc_macro::Span::call_site().local_file())`: true,
+		`out(proc_macro::Span::call_site().file())`:       false,
+		`t`: false,
+	} {
+		for _, args := range [][]string{nil, {"-Copt-level=3", "-Csymbol-mangling-version=v0"}, {"-Cstrip=symbols"}} {
+			traits, err := Judge(build(t, body, args...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := want || !traits.Traced; traits.Places != want || traits.Traced && level(traits) != "tokens" {
+				t.Errorf("%s built with %v: places %t, %s, want %t", body, args, traits.Places, level(traits), want)
+			}
+		}
+	}
+}
+
 func TestRepository(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{".git/HEAD": true, ".git": true, ".github/workflows": false, ".gitignore": false, "a.txt": false} {

@@ -120,6 +120,9 @@ func directUse(names []string) string {
 		if extendedTimes.MatchString(symbol) {
 			return "file_times"
 		}
+		if strings.Contains(symbol, "local_file") && isStandard(symbol) {
+			return "local_file" // Span's; its file() gives what names are mapped to
+		}
 		path := strings.Join(pathOf(symbol), "::")
 		for _, d := range direct {
 			rest, ok := strings.CutPrefix(path, d.path)
