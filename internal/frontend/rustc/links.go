@@ -69,8 +69,6 @@ func (p *parser) links() *compile.Decline {
 		return compile.Refuse(compile.ReasonLink, "no --crate-type") // a program, unless the source says otherwise
 	case len(types) == 0:
 		return nil
-	case p.det.clippy:
-		return compile.Refuse(compile.ReasonLink, "by clippy-driver")
 	case strings.HasSuffix(p.det.target, ".json") || p.det.target != "" && !strings.Contains(p.det.target, "-linux-"):
 		return compile.Refuse(compile.ReasonLink, "for "+p.det.target)
 	case slices.Contains(types, "dylib") && slices.Contains(types, "cdylib"):
