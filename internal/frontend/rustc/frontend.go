@@ -2,9 +2,9 @@
 //
 // # What it takes
 //
-// Compiles that link nothing: crates of type lib and rlib, with any of the outputs dep-info, metadata and link, and crates of any
-// type with dep-info and metadata alone (cargo check, cargo clippy). Everything else is declined with a reason: whatever
-// links, incremental compiles, options that are not in the table (options.go).
+// Crates of every type with any of the outputs dep-info, metadata and link; what links only on Linux and for the host, with a driver
+// like gcc or clang whose linker can list what it reads (links.go). Everything else is declined with a reason: other links,
+// incremental compiles, options that are not in the table (options.go).
 //
 // # What a compile depends on
 //
@@ -14,8 +14,11 @@
 // that may read anything: its package's files and the whole environment count (macros.go), and macros of which it is not
 // known that they read no further are declined (macros_known.go).
 //
-// Nothing is added to a compile's arguments: the set of outputs is part of what rustc writes into metadata, so a hidden dep-info
-// would change it. Calls without one are declined.
+// A link depends on the code in all crates below it, not only on their metadata, on the files that the linker reads and those that it would
+// have found first (links_inputs.go), and on the programs that it is made of (links_tools.go).
+//
+// No output is added to a compile: the set of outputs is part of what rustc writes into metadata, so a hidden dep-info
+// would change it. Calls without one are declined. The linker's list is no output of rustc, and changes none.
 //
 // # Where each part is
 //
@@ -24,6 +27,7 @@
 //	crates.go, macros.go   the crates that it will load, and what macros among them may read
 //	toolchain*.go          the compiler, by content
 //	depinfo.go, inputs.go  what a compile read, and what it looked for in vain
+//	links*.go              the same of what links: arguments for the linker, its programs, the files it reads
 //	archive.go             what a library holds beside the crate's own code
 //
 // All methods may be called from many goroutines at once. Two bounded memories are kept: what crates load, by content, and what
