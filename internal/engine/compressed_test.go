@@ -10,7 +10,7 @@ import (
 func TestPlainMetadata(t *testing.T) {
 	const header, length = "rust\x00\x00\x00\x0a", "\x44\x08\x00\x00\x00\x00\x00\x00"
 	for content, want := range map[string]bool{
-		header + length + header + "..":             true,
+		header + length + header + "..":              true,
 		header + length + "\xff\x06\x00\x00sNaPpY..": false,
 		header: false,
 		"":     false,
