@@ -43,7 +43,8 @@ var Reasons = []Reason{
 	{ReasonInput, Uncacheable, "an input cannot be read as a plain file", ""},
 	{ReasonOutputTooLarge, Uncacheable, "an output is larger than what is stored", ""},
 	{ReasonTerminal, Uncacheable, "the compiler's messages depend on the terminal in a way that cannot be repeated", "redirect stderr"},
-	{ReasonLink, Uncacheable, "the call of rustc links: a program, a test, a build script, a procedural macro or a shared or static library", ""},
+	{ReasonLink, Uncacheable, "the call of rustc links in a way that is not understood: by a script or another cache, by a linker that cannot list the files it reads, with a shared library of Rust, or for another target",
+		"link with gcc or clang and ld, lld, gold or mold of 2021 or later"},
 	{ReasonIncremental, Uncacheable, "rustc compiles incrementally", "set CARGO_INCREMENTAL=0"},
 	{ReasonMacro, Uncacheable, "a procedural macro in use may read what no dependency output names", "name it in COMPILE_CACHE_PURE_MACROS if it reads no file outside the package that uses it"},
 

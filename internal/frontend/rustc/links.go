@@ -140,15 +140,14 @@ var (
 		"allow-shlib-undefined", "no-allow-shlib-undefined", "exclude-libs", "whole-archive", "no-whole-archive", "start-group", "end-group",
 		"start-lib", "end-lib", "(", ")", "static", "dn", "dy", "icf", "threads", "no-threads", "strip-all", "strip-debug", "s", "S", "x", "X",
 		"discard-all", "discard-locals", "discard-none", "compress-debug-sections", "gdb-index", "no-gdb-index", "eh-frame-hdr", "no-eh-frame-hdr", "sort-section",
-		"sort-common", "defsym", "wrap", "dynamic-list", "dynamic-list-data", "version-script", "script", "T", "section-start", "Ttext", "Tdata", "Tbss",
-		"Ttext-segment", "image-base", "entry", "e", "dynamic-linker", "no-dynamic-linker", "I", "enable-new-dtags", "disable-new-dtags",
+		"sort-common", "defsym", "wrap", "dynamic-list", "dynamic-list-data", "version-script", "script", "section-start", "image-base", "entry", "e", "dynamic-linker", "no-dynamic-linker", "I", "enable-new-dtags", "disable-new-dtags",
 		"push-state", "pop-state", "fatal-warnings", "no-fatal-warnings", "unresolved-symbols", "library", "library-path",
 		"nmagic", "n", "omagic", "N", "relax", "no-relax", "pie", "no-pie", "emit-relocs", "q", "pack-dyn-relocs", "orphan-handling", "m", "demangle",
 		"no-demangle", "undefined-version", "no-undefined-version", "retain-symbols-file", "symbol-ordering-file", "no-keep-memory", "stack-size",
 		"rosegment", "no-rosegment", "merge-exidx-entries", "no-merge-exidx-entries", "fix-cortex-a53-843419", "fix-cortex-a8", "noinhibit-exec",
 		"no-ld-generated-unwind-info", "default-symver", "sysroot",
 	)
-	linkerStarts = []string{"Bs", "Bd", "Bno-symbolic", "z", "O", "l", "L", "warn-", "no-warn-", "error-unresolved"}
+	linkerStarts = []string{"Bs", "Bd", "Bno-symbolic", "T", "z", "O", "l", "L", "warn-", "no-warn-", "error-unresolved"}
 )
 
 // linkArgs reads the arguments for the driver, and returns one that is not known: it might write further files. Files that are named
