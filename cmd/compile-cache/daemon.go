@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,8 @@ const memoryLimit = 160 << 20
 
 // daemonCmd is called by ccwrap without --serve: it starts the daemon proper and waits until that one listens.
 type daemonCmd struct {
-	Serve bool `hidden:""`
+	Serve bool   `hidden:""`
+	Near  string `hidden:"" help:"Directory in which the builds are expected."`
 }
 
 func (c *daemonCmd) Run(a *app) error {
@@ -24,7 +26,7 @@ func (c *daemonCmd) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		return daemon.Detach(self, []string{"daemon", "--serve"}, a.env)
+		return daemon.Detach(self, serveArgs(), a.env)
 	}
 	setUmask()
 	settings := config.Read(a.getenv)
@@ -43,8 +45,17 @@ func (c *daemonCmd) Run(a *app) error {
 	debug.SetMemoryLimit(memoryLimit)
 	return daemon.Serve(a.ctx, daemon.Options{
 		Place: a.place, Config: settings, Secrets: secrets, Getenv: a.getenv, Version: Version, Now: time.Now, MadeBy: a.madeBy(),
-		Warm: toolchains(a.getenv("PATH")),
+		Warm: slices.Concat(toolchains(a.getenv("PATH")), a.rustToolchain(c.Near)),
 	}, daemon.TellStarter())
+}
+
+// serveArgs are the arguments of the daemon proper, which works in "/": builds are expected where its starter is.
+func serveArgs() []string {
+	args := []string{"daemon", "--serve"}
+	if here, err := os.Getwd(); err == nil {
+		args = append(args, "--near", here)
+	}
+	return args
 }
 
 // madeBy says who makes the results of this daemon, for people who look at one later.

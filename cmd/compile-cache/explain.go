@@ -12,7 +12,7 @@ import (
 
 // explainCmd says how the newest compile of a file ended, and what differed where it missed.
 type explainCmd struct {
-	File string `arg:"" optional:"" help:"The source or its output; the end of its path will do where it fits one only."`
+	File string `arg:"" optional:"" help:"The source or its output; the end of its path will do where it fits one only. Of Rust also a module, or a crate's name."`
 	Last bool   `help:"The newest invocation of all."`
 	JSON bool   `name:"json" help:"Print one line of JSON."`
 }

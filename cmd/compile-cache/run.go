@@ -98,7 +98,7 @@ func (a *app) connect() (*daemon.Client, error) {
 		}
 		client.Close()
 	}
-	if err := daemon.Detach(a.program("compile-cache"), []string{"daemon", "--serve"}, a.env); err != nil {
+	if err := daemon.Detach(a.program("compile-cache"), serveArgs(), a.env); err != nil {
 		return nil, fmt.Errorf("the daemon did not start: %w", err)
 	}
 	return daemon.Dial(a.place)

@@ -35,8 +35,10 @@ type Event struct {
 
 // Cause names one thing that differs between a missed compile and the nearest earlier one.
 type Cause struct {
-	Kind string `json:"kind"` // source, header, header-added, header-removed, header-appeared, flag, variable, compiler, directory, other
-	Name string `json:"name"` // the path, flag or variable
+	// Kind is source, header, header-added, header-removed, header-appeared, flag, variable, compiler, directory or other; of Rust also
+	// file, file-removed, file-appeared, feature, and crate: a library that was compiled before, whose own compile tells more.
+	Kind string `json:"kind"`
+	Name string `json:"name"` // the path, flag, variable, feature or version
 	Was  string `json:"was,omitempty"`
 	Now  string `json:"now,omitempty"`
 }

@@ -17,6 +17,7 @@ type Invocation struct {
 	Env     []string // the whole environment, NAME=value
 	Umask   uint32   // the caller's umask
 	Columns int      // width of the terminal on stderr; 0 where stderr is no terminal
+	NoInput bool     // standard input is the null device
 }
 
 // Getenv returns the value of a variable and whether it is set. As in execve, the first of two equal names counts.
@@ -56,9 +57,16 @@ type Compilation struct {
 	// BindAll is why outputs depend on all roots though no scan of them may show it ("lto", "define"); "" if they do not.
 	BindAll string
 
+	// MappedMessages is set where names of paths are mapped in messages too, so that they must be mapped back.
+	MappedMessages bool
+
 	// PerSource is set where one recipe serves many unrelated sources (conftest.c): the recipe then holds the
 	// source's digest, so that the manifest does not overflow.
 	PerSource bool
+
+	// Unit names, with the source, what is compiled, where the path of the first output says too much to tell earlier compiles of the same
+	// thing; "" where it does.
+	Unit string
 
 	// Failures is set where a compile that exits non-zero is a result too: build scripts ask rustc what it can do.
 	Failures bool
@@ -92,7 +100,9 @@ type Toolchain struct {
 	// Absent are names whose appearance would change which files are used.
 	Absent []string
 	Facts  []string // lines for the recipe, such as the expansion of -march=native
-	Detail any      // belongs to the front-end
+	// Version is what the compiler calls itself, for people; in no recipe. "" where it was not asked.
+	Version string
+	Detail  any // belongs to the front-end
 }
 
 // ToolFile is one file of a toolchain. The recipe holds its role and digest, not its path.

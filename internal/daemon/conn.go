@@ -149,7 +149,7 @@ func (c *conn) request(ctx context.Context, p []byte) error {
 	c.begin()
 	defer c.end()
 	inv := &compile.Invocation{
-		Program: req.Program, Args: req.Args, Dir: req.Dir, Env: req.Env, Umask: req.Umask, Columns: int(req.Columns),
+		Program: req.Program, Args: req.Args, Dir: req.Dir, Env: req.Env, Umask: req.Umask, Columns: int(req.Columns), NoInput: req.NoInput,
 	}
 	if decline := c.server.foreign(req, inv); decline != nil {
 		c.server.bypass(inv, decline)

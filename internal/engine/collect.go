@@ -228,6 +228,7 @@ func (c *call) collectOne(o compile.Output, watch *key.Watch) (*blob, []string, 
 		b.stored.Blob = hash.Digest()
 		b.open = func() (io.ReadCloser, error) { return os.Open(o.Path) }
 	}
+	c.State.Learn(f.Fd(), o.Path, b.stored.Blob)
 	var head [4]byte
 	if _, err := f.ReadAt(head[:], 0); err == nil && compressed(head[:], f) {
 		return b, c.roots.Names(), nil

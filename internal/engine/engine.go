@@ -41,6 +41,7 @@ type Engine struct {
 	Config
 	checks   *key.Checks
 	inFlight inFlight
+	answers  answers
 	memory   chan struct{} // slots for compiles whose outputs are being collected
 }
 

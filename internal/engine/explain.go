@@ -24,7 +24,10 @@ type noted struct {
 	Set         string   `json:"set"`
 	Recipe      string   `json:"recipe"`
 	Tools       []string `json:"tools"`
-	Inputs      []byte   `json:"inputs"` // eight bytes of each input's digest, in the set's order
+	Version     string   `json:"version,omitempty"` // of the compiler, for people
+	Inputs      []byte   `json:"inputs"`            // eight bytes of each input's digest, in the set's order
+	Env         []string `json:"env,omitempty"`     // digests of the values of the set's variables, in order
+	Bound       []string `json:"bound,omitempty"`   // digests of the paths of the set's roots, in order
 }
 
 // notedCompiles is how many compiles of a unit are remembered: the two sides of a switched branch, and one more.
@@ -36,6 +39,9 @@ const maxCauses = 10
 const shortDigest = 8
 
 func (c *call) unit() digest.Key {
+	if c.comp.Unit != "" {
+		return digest.KeyOf([]byte("unit\n" + c.roots.SpellPath(c.comp.Source) + "\n" + c.comp.Unit))
+	}
 	return digest.KeyOf([]byte("unit\n" + c.roots.SpellPath(c.comp.Source) + "\n" + c.roots.SpellPath(c.comp.Outputs[0].Path)))
 }
 
@@ -73,11 +79,12 @@ func (c *call) note(ctx context.Context, set *compile.InputSet, digests []digest
 	if err != nil {
 		return
 	}
-	n := noted{Compilation: c.recipe.Key.String(), Set: id.String(), Recipe: string(c.recipe.Text), Tools: key.ToolLines(c.tc)}
+	n := noted{Compilation: c.recipe.Key.String(), Set: id.String(), Recipe: string(c.recipe.Text), Tools: key.ToolLines(c.tc), Version: c.tc.Version}
 	for _, d := range digests {
 		sum := d.Sum()
 		n.Inputs = append(n.Inputs, sum[:shortDigest]...)
 	}
+	c.noteOf(set, &n)
 	old, _ := c.readNote(ctx)
 	all := note{Compiles: []noted{n}}
 	for _, o := range old.Compiles {
@@ -122,6 +129,9 @@ func (c *call) explain(ctx, asking context.Context) {
 
 // differences lists what differs between an earlier compile and this one: recipe first, then inputs.
 func (c *call) differences(ctx, asking context.Context, o noted) []compile.Cause {
+	if c.comp.Language == "rust" {
+		return c.rustDifferences(ctx, asking, o)
+	}
 	causes := diffRecipes(o.Recipe, string(c.recipe.Text), o.Tools, key.ToolLines(c.tc))
 	compilation, err := digest.ParseKey(o.Compilation)
 	if err != nil {

@@ -52,11 +52,8 @@ func (c *call) restore(ctx context.Context, r *compile.Result) (*Replay, error) 
 	}
 	flight := c.inFlight.enter(c.view, c.comp.Outputs)
 	defer flight.leave()
-	for i, stored := range r.Outputs {
-		if err := c.place(targets[i], stored, sources[i]); err != nil {
-			return nil, err
-		}
-		c.event.BytesRead += stored.Blob.Size()
+	if err := c.placeAll(r, targets, sources, replay); err != nil {
+		return nil, err
 	}
 	return replay, nil
 }
@@ -115,6 +112,9 @@ func (c *call) place(o compile.Output, stored compile.StoredOutput, from io.Read
 	err = c.fill(f, stored, from)
 	if err == nil {
 		err = f.Chmod(mode)
+	}
+	if err == nil && !stored.Text {
+		c.State.Learn(f.Fd(), o.Path, stored.Blob)
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr

@@ -205,6 +205,19 @@ func (s *State) load(path string, limit int64, tool bool) ([]byte, digest.Digest
 	return content, d, nil
 }
 
+// Learn notes what a file holds that was just written or read whole through fd, so that the next compile that reads it need not hash it.
+// Whoever calls knows that nobody writes to it any more. Where times are too coarse to tell a later write, nothing is noted.
+func (s *State) Learn(fd uintptr, path string, d digest.Digest) {
+	fi, err := fstat(fd)
+	if err != nil {
+		return
+	}
+	fi = s.adjust(fi)
+	if fi.Mode&modeType == modeRegular && fi.Size == d.Size() && s.usable(fi, path, false) && s.old(fi, s.Now()) {
+		s.remember(fi, d)
+	}
+}
+
 // onlyReader hides that a file can copy itself to a writer: the hasher wants large reads into our buffer.
 type onlyReader struct{ io.Reader }
 

@@ -283,3 +283,39 @@ func TestClockStart(t *testing.T) {
 		}
 	}
 }
+
+func TestLearn(t *testing.T) {
+	s, _ := newState(t)
+	p := filepath.Join(t.TempDir(), "lib.rlib")
+	write(t, p, "what was written")
+	f, err := os.Open(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	// A digest that no reading would give shows that nothing is read.
+	told := digest.Of([]byte("what it was said"))
+	s.Learn(f.Fd(), p, told)
+	if got := mustDigest(t, s, p); got != told {
+		t.Errorf("Digest() after Learn() = %v, want what was told, %v", got, told)
+	}
+	write(t, p, "what was changed")
+	if got, want := mustDigest(t, s, p), digest.Of([]byte("what was changed")); got != want {
+		t.Errorf("Digest() after a change = %v, want %v", got, want)
+	}
+	// Coarse times of a file just written tell nothing.
+	fi, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	young := NewState(fi.ModTime)
+	young.Adjust = func(fi frontend.FileInfo) frontend.FileInfo {
+		fi.Mtime -= fi.Mtime % int64(10*time.Millisecond)
+		fi.Ctime -= fi.Ctime % int64(10*time.Millisecond)
+		return fi
+	}
+	young.Learn(f.Fd(), p, digest.Of([]byte("what was CHANGED")))
+	if got, want := mustDigest(t, young, p), digest.Of([]byte("what was changed")); got != want {
+		t.Errorf("Digest() of a young file = %v, want %v", got, want)
+	}
+}

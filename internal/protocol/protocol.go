@@ -12,7 +12,7 @@
 //	wrapper                        daemon
 //	Request                   ->
 //	                          <-   Early    write this now: what waits for it may go on
-//	                          <-   Away     the answer is being fetched from afar; others may use the processor meanwhile
+//	                          <-   Away     the answer is being fetched from afar; others may use the processor until it comes
 //	                          <-   Replay   a hit: outputs are in place; write this, exit so             (end)
 //	                          <-   Exec     become the compiler, nothing more is wanted                 (end)
 //	                          <-   Probe    run this and tell what it printed
@@ -82,12 +82,14 @@ type Request struct {
 	Env              []string
 	Umask            uint32
 	Columns          uint32 // width of the terminal on stderr, 0 where it is none
+	NoInput          bool   // standard input is the null device
 	Namespace        string // of mounts, as NamespaceID says
 	RootDev, RootIno uint64 // of /, so that a chroot is seen
 	DirDev, DirIno   uint64 // of Dir
 }
 
-// Early is the first part of a Replay that follows: outputs that it tells of are in place.
+// Early is the first part of a Replay that follows: outputs that it tells of are in place. Where the others then find no place, a Run
+// follows instead, of which the wrapper passes on no line of stderr a second time.
 type Early struct {
 	Stdout []byte
 	Stderr []byte

@@ -42,6 +42,8 @@ type Explanation struct {
 type ExplainedCause struct {
 	compile.Cause
 	Text string `json:"text"`
+	// Because is, of a crate, why it changed: the cause of its own miss, the cause of that one if it is a crate, and so on.
+	Because []compile.Cause `json:"because,omitempty"`
 }
 
 // NotRecordedError says that no compile of a file is known.
@@ -65,14 +67,14 @@ func (e *AmbiguousError) Error() string {
 }
 
 // Explain explains the newest recorded compile of file, which is named as in dir. Where that very source or output is unknown,
-// the end of a path will do if it fits one source only. Zeroing the counters forgets no explanation.
+// the end of a path will do if it fits one source only, and of Rust the name of a crate, or a module below its root. Zeroing the counters forgets no explanation.
 func Explain(instance, dir, file string, lookup Lookup) (*Explanation, error) {
 	name := path.Clean(file)
 	full := name
 	if !path.IsAbs(full) {
 		full = path.Join(dir, name)
 	}
-	var exact *compile.Event
+	var exact, near *compile.Event
 	ends := map[string]*compile.Event{} // newest by source
 	err := eachKept(instance, func(e *compile.Event) {
 		source := ""
@@ -83,6 +85,14 @@ func Explain(instance, dir, file string, lookup Lookup) (*Explanation, error) {
 			exact = newer(exact, e)
 			return
 		}
+		if isCrate(e, file) || isModule(e, source, full) {
+			if near != nil && len(sourcePath(near)) < len(source) {
+				near = nil
+			}
+			if near == nil || len(sourcePath(near)) == len(source) {
+				near = newer(near, e)
+			}
+		}
 		if !path.IsAbs(name) && strings.HasSuffix(source, "/"+name) {
 			ends[source] = newer(ends[source], e)
 		}
@@ -91,7 +101,9 @@ func Explain(instance, dir, file string, lookup Lookup) (*Explanation, error) {
 	case err != nil:
 		return nil, err
 	case exact != nil:
-		return explanation(exact, lookup), nil
+		return explanation(instance, exact, lookup)
+	case len(ends) == 0 && near != nil:
+		return explanation(instance, near, lookup)
 	case len(ends) == 0:
 		return nil, &NotRecordedError{File: file}
 	case len(ends) > 1:
@@ -100,7 +112,7 @@ func Explain(instance, dir, file string, lookup Lookup) (*Explanation, error) {
 	for _, e := range ends {
 		exact = e
 	}
-	return explanation(exact, lookup), nil
+	return explanation(instance, exact, lookup)
 }
 
 // ExplainLast explains the newest recorded invocation of all.
@@ -112,7 +124,7 @@ func ExplainLast(instance string, lookup Lookup) (*Explanation, error) {
 	if last == nil {
 		return nil, &NotRecordedError{}
 	}
-	return explanation(last, lookup), nil
+	return explanation(instance, last, lookup)
 }
 
 func eachKept(instance string, f func(*compile.Event)) error {
@@ -133,7 +145,7 @@ func newer(a, b *compile.Event) *compile.Event {
 	return &e
 }
 
-func explanation(e *compile.Event, lookup Lookup) *Explanation {
+func explanation(instance string, e *compile.Event, lookup Lookup) (*Explanation, error) {
 	x := &Explanation{
 		Schema: 1, Source: sourcePath(e), Output: e.Output, Program: e.Program, Dir: e.Dir, Time: e.Time, Run: e.Run,
 		Outcome: e.Outcome, Tier: e.Tier, Reason: e.Reason, Detail: e.Detail, NotStored: e.NotStored, Causes: []ExplainedCause{},
@@ -146,7 +158,12 @@ func explanation(e *compile.Event, lookup Lookup) *Explanation {
 	for _, c := range e.Causes {
 		x.Causes = append(x.Causes, ExplainedCause{Cause: c, Text: describe(&c).String()})
 	}
-	return x
+	if e.Causes == nil {
+		return x, nil
+	}
+	var err error
+	x.Causes, err = chains(instance, e, x.Causes)
+	return x, err
 }
 
 // WriteJSON writes x on one line.

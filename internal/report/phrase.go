@@ -66,7 +66,23 @@ func describe(c *compile.Cause) phrase {
 			return phrase{ours("variable"), named(c.Name), ours("was"), named(c.Was), ours("and is no longer set")}
 		}
 		return phrase{ours("variable"), named(c.Name), ours("changed")}
+	case "file":
+		return phrase{ours("file"), named(c.Name), ours("changed")}
+	case "file-removed":
+		return phrase{ours("file"), named(c.Name), ours("is gone")}
+	case "file-appeared":
+		return phrase{ours("file"), named(c.Name), ours("appeared")}
+	case "feature":
+		if c.Now == "" {
+			return phrase{ours("feature"), named(c.Name), ours("is no longer on")}
+		}
+		return phrase{ours("feature"), named(c.Name), ours("is now on")}
+	case "crate":
+		return phrase{ours("crate"), named(crateName(c.Name)), ours("changed")}
 	case "compiler":
+		if c.Was != "" && c.Now != "" {
+			return phrase{ours("compiler"), named(c.Was), ours("->"), named(c.Now)}
+		}
 		return phrase{ours("compiler"), named(c.Name), ours("changed")}
 	case "directory":
 		if c.Was != "" && c.Now != "" {
@@ -79,7 +95,10 @@ func describe(c *compile.Cause) phrase {
 
 // weight orders causes by how many compiles they are likely to explain: the first of a miss gets its lost time.
 func weight(kind string) int {
-	for i, k := range []string{"compiler", "variable", "flag", "directory", "header-appeared", "header-added", "header-removed", "header", "source"} {
+	for i, k := range []string{
+		"compiler", "variable", "flag", "feature", "directory", "header-appeared", "header-added", "header-removed", "header",
+		"file-appeared", "file-removed", "file", "source", "crate",
+	} {
 		if k == kind {
 			return i
 		}

@@ -234,7 +234,10 @@ func TestHostileNames(t *testing.T) {
 		}
 	}
 	for i := range events {
-		x := explanation(events[i], reasons)
+		x, err := explanation(t.TempDir(), events[i], reasons)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := x.WriteText(&terminal); err != nil {
 			t.Fatal(err)
 		}

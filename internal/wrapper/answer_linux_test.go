@@ -78,11 +78,16 @@ func TestRequest(t *testing.T) {
 		p.send(&protocol.Replay{})
 	})
 	in.env = []string{in.env[0], in.env[1], "A=1", "A=2", "EMPTY="}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
 	// exec.Cmd drops repeated names, so the environment is given by hand.
 	link := filepath.Join(dir, "link")
 	symlink(t, dir, link)
 	pid, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", `cd "$1" && umask 027 && exec "$0" env -c "" x.c`, ccwrap, link},
-		&syscall.ProcAttr{Env: in.env, Files: []uintptr{0, 1, 2}})
+		&syscall.ProcAttr{Env: in.env, Files: []uintptr{null.Fd(), 1, 2}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +103,7 @@ func TestRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &protocol.Request{
-		Version: protocol.Version, Program: "/usr/bin/env", Args: []string{"-c", "", "x.c"}, Dir: dir, Env: got.Env, Umask: 0o27,
+		Version: protocol.Version, Program: "/usr/bin/env", Args: []string{"-c", "", "x.c"}, Dir: dir, Env: got.Env, Umask: 0o27, NoInput: true,
 		Namespace: in.place.Namespace, RootDev: root.Dev, RootIno: root.Ino, DirDev: work.Dev, DirIno: work.Ino,
 	}
 	if diff := cmp.Diff(got, want); diff != "" {

@@ -11,11 +11,13 @@ import (
 
 // A stream copies what a child writes to one of its descriptors while it passes it on.
 type stream struct {
-	from   int // our end, not blocking; -1 when nothing more is read
-	theirs int // the child's end, -1 once the child has it
-	to     int // where to pass it on, -1 for nowhere
+	from   int       // our end, not blocking; -1 when nothing more is read
+	theirs int       // the child's end, -1 once the child has it
+	to     int       // where to pass it on, -1 for nowhere
+	unmap  *unmapper // nil: pass it on as it is
 	data   []byte
 	lost   bool // data is not all
+	said   *said
 }
 
 // capture puts pipes, or a pty where stderr is a terminal, in the place of stdout and stderr. Where that cannot be done it
@@ -75,7 +77,7 @@ func (s *stream) copy(buf []byte) bool {
 	n, err := syscall.Read(s.from, buf)
 	switch {
 	case n > 0:
-		s.keep(buf[:n])
+		s.keep(s.unmap.next(buf[:n]))
 		return s.from >= 0
 	case err == syscall.EINTR:
 		return true
@@ -83,8 +85,15 @@ func (s *stream) copy(buf []byte) bool {
 		return false
 	}
 	// The end, for which a pty says EIO.
-	s.close()
+	s.end()
 	return false
+}
+
+// end closes a stream that was read to its end.
+func (s *stream) end() {
+	s.keep(s.unmap.rest())
+	s.close()
+	s.passOn(nil)
 }
 
 func (s *stream) keep(b []byte) {
@@ -93,7 +102,17 @@ func (s *stream) keep(b []byte) {
 	} else {
 		s.lost, s.data = true, nil
 	}
-	if s.to < 0 {
+	if len(b) > 0 {
+		s.passOn(b)
+	}
+}
+
+// passOn passes on b, or at the end, where b is empty, what was kept back.
+func (s *stream) passOn(b []byte) {
+	if s.said != nil {
+		b = s.said.pass(b)
+	}
+	if s.to < 0 || len(b) == 0 {
 		return
 	}
 	if err := writeAll(s.to, b); err != nil {
@@ -177,6 +196,8 @@ func drain(streams []*stream) {
 				break
 			}
 		}
-		s.close()
+		if s.from >= 0 {
+			s.end()
+		}
 	}
 }

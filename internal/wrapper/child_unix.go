@@ -73,8 +73,17 @@ func (t *conversation) run(r *protocol.Run) (*protocol.Ran, int) {
 	t.ignore(t.ignored &^ (1 << (syscall.SIGCHLD - 1)))
 	var streams []*stream
 	files := [3]int{0, 1, 2}
-	if r.Capture {
+	if r.Capture || t.said != nil {
 		streams = capture(&files)
+	}
+	if streams == nil && len(r.Unmap) > 0 {
+		args = t.args // nobody is between the compiler and its reader, so it must not speak of other names
+	}
+	if len(streams) == 2 {
+		streams[1].said = t.said
+	}
+	for _, s := range streams {
+		s.unmap = newUnmapper(r.Unmap)
 	}
 	signals := catchSignals()
 	defer signals.stop()
@@ -96,7 +105,7 @@ func (t *conversation) run(r *protocol.Run) (*protocol.Ran, int) {
 		WallNS:     uint64(t.child.wall),
 		CPUNS:      uint64(t.child.cpu),
 	}
-	if len(streams) == 2 && streams[0].complete() && streams[1].complete() {
+	if r.Capture && len(streams) == 2 && streams[0].complete() && streams[1].complete() {
 		ran.Captured, ran.Stdout, ran.Stderr = true, streams[0].data, streams[1].data
 	}
 	return ran, 0

@@ -244,7 +244,7 @@ func TestTerminal(t *testing.T) {
 	}
 	terminal := os.NewFile(uintptr(slave), "terminal")
 	cmd := in.command(ccwrap, "/bin/sh", "-c", `test -t 2 && echo terminal; stty size <&2; printf 'a\nb\r\nc\033[31m' >&2`)
-	cmd.Stderr = terminal
+	cmd.Stdin, cmd.Stderr = terminal, terminal
 	got := in.finish(cmd)
 	if got != exits(0, "terminal\n33 77\n", "") {
 		t.Errorf("got %v, want a terminal of 33 times 77", got)
@@ -259,8 +259,12 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("the terminal shows %q, %v, want %q", b[:max(n, 0)], err, want)
 	}
 	terminal.Close()
-	if got := (<-requests).Columns; got != 77 {
-		t.Errorf("the request has %d columns, want 77", got)
+	request := <-requests
+	if request.Columns != 77 {
+		t.Errorf("the request has %d columns, want 77", request.Columns)
+	}
+	if request.NoInput {
+		t.Error("a terminal is taken for the null device")
 	}
 }
 

@@ -24,7 +24,9 @@ type conversation struct {
 	*call
 	place protocol.Place
 	conn  *conn
-	child *outcome // of the compiler, once it ran
+	child *outcome  // of the compiler, once it ran
+	token *jobToken // once the daemon waits for another machine
+	said  *said     // after an Early
 }
 
 // serve asks the daemon and does what it says.
@@ -34,6 +36,7 @@ func (c *call) serve() int {
 		plainQuit()
 	}
 	v, status := t.converse()
+	t.token.take() // the caller counts it as ours until we end, and the compiler is at work
 	if v == fault {
 		countUnrecorded(t.place)
 	}
@@ -46,6 +49,9 @@ func (c *call) serve() int {
 	if t.conn != nil {
 		// The daemon learns at once that nothing more will come.
 		syscall.Close(t.conn.fd)
+	}
+	if t.said != nil {
+		return t.runUnsaid()
 	}
 	return c.become()
 }
@@ -101,7 +107,14 @@ func (t *conversation) listen(maxWait time.Duration) (verdict, int, error) {
 			}
 			_ = writeAll(1, e.Stdout)
 			_ = writeAll(2, e.Stderr)
+			if t.said == nil {
+				t.said = &said{}
+			}
+			t.said.add(e.Stderr)
 		case kind == protocol.TypeAway && len(payload) == 0:
+			if t.token == nil && !ran {
+				t.token = t.giveToken()
+			}
 		case kind == protocol.TypeReplay && !ran:
 			r, err := protocol.ParseReplay(payload)
 			if err != nil || r.Status > 255 {
@@ -120,6 +133,7 @@ func (t *conversation) listen(maxWait time.Duration) (verdict, int, error) {
 			if err != nil {
 				return fault, 0, err
 			}
+			t.token.take()
 			report, status := t.run(r)
 			if report == nil {
 				return answered, status, nil
@@ -132,6 +146,7 @@ func (t *conversation) listen(maxWait time.Duration) (verdict, int, error) {
 			if err != nil {
 				return fault, 0, err
 			}
+			t.token.take()
 			if err := t.conn.send(t.probe(p)); err != nil {
 				return fault, 0, err
 			}
@@ -156,10 +171,18 @@ func (t *conversation) request() (*protocol.Request, bool) {
 		Env:       t.env,
 		Umask:     umask(),
 		Columns:   columns(2),
+		NoInput:   isNull(0),
 		Namespace: t.place.Namespace,
 		RootDev:   uint64(root.Dev), RootIno: uint64(root.Ino),
 		DirDev: uint64(work.Dev), DirIno: uint64(work.Ino),
 	}, true
+}
+
+// isNull reports whether a descriptor is the null device.
+func isNull(fd int) bool {
+	var st, null syscall.Stat_t
+	return syscall.Fstat(fd, &st) == nil && st.Mode&syscall.S_IFMT == syscall.S_IFCHR &&
+		syscall.Stat("/dev/null", &null) == nil && null.Mode&syscall.S_IFMT == syscall.S_IFCHR && st.Rdev == null.Rdev
 }
 
 // umask reads the umask, which can only be read by setting it; no other thread of ours makes files.

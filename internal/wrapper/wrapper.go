@@ -23,7 +23,9 @@
 // A directory of shims holds a copy of ccwrap, links to it under the compilers' names, a link compile-cache to the program that is
 // the daemon, and a link .instance to the directory of its instance.
 //
-// A hit costs few system calls, no goroutine and no child. The package imports the standard library's small
+// While the daemon waits for another machine, the caller's jobserver has its token back (jobserver_unix.go).
+//
+// A hit from this machine costs few system calls, no goroutine and no child. The package imports the standard library's small
 // parts and protocol, because every compile pays for its start.
 package wrapper
 

@@ -95,10 +95,16 @@ func ask[T any](ctx context.Context, t *far, name callName, extra time.Duration,
 	if c == nil {
 		return none, cache.ErrNotFound
 	}
-	select {
-	case <-c.answered:
-	case <-ctx.Done():
-		return none, ctx.Err()
+	for soon, waiting := cache.AwaySoon(ctx), true; waiting; {
+		select {
+		case <-c.answered:
+			waiting = false
+		case <-ctx.Done():
+			return none, ctx.Err()
+		case <-soon:
+			cache.Away(ctx)
+			soon = nil
+		}
 	}
 	if c.err != nil {
 		return none, c.err

@@ -92,19 +92,26 @@ func (s *stream) wait() {
 	timer := time.NewTimer(s.left)
 	defer timer.Stop()
 	var waited time.Duration
-	select {
-	case c := <-s.chunks:
-		s.rest, s.err = c.bytes, c.err
-	case <-s.ctx.Done():
-		s.err = s.ctx.Err()
-		s.forgo()
-		return
-	case <-s.tier.base.Done():
-		s.err = cache.ErrNotFound
-		s.forgo()
-		return
-	case <-timer.C:
-		s.err, waited = &lateError{s.tier.Deadline}, s.tier.Deadline
+	for soon, waiting := cache.AwaySoon(s.ctx), true; waiting; {
+		select {
+		case c := <-s.chunks:
+			s.rest, s.err = c.bytes, c.err
+			waiting = false
+		case <-s.ctx.Done():
+			s.err = s.ctx.Err()
+			s.forgo()
+			return
+		case <-s.tier.base.Done():
+			s.err = cache.ErrNotFound
+			s.forgo()
+			return
+		case <-timer.C:
+			s.err, waited = &lateError{s.tier.Deadline}, s.tier.Deadline
+			waiting = false
+		case <-soon:
+			cache.Away(s.ctx)
+			soon = nil
+		}
 	}
 	s.left -= s.tier.now().Sub(began)
 	if s.err == nil {

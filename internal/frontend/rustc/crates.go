@@ -34,11 +34,19 @@ func (p *parser) loaded() *compile.Decline {
 	}
 	wanted := map[string]bool{}
 	for _, path := range p.externs {
-		if hashOf(filepath.Base(path)) == "" {
+		if base := filepath.Base(path); hashOf(base) == "" && !isPlainCrate(base) {
 			return compile.Refuse(compile.ReasonOption, "--extern "+path+" without a hash in its name")
 		}
 		add(path)
-		hashes, err := p.f.loads(path, p.files.Digest, p.files.Read)
+		metadata := path
+		if stem, ok := strings.CutSuffix(path, ".rlib"); ok {
+			// A library's metadata lies beside it, as a file that is read sooner.
+			if info, err := p.files.Stat(stem + ".rmeta"); err == nil && isRegular(info) {
+				metadata = stem + ".rmeta"
+				add(metadata)
+			}
+		}
+		hashes, err := p.f.loads(metadata, p.files.Digest, p.files.Read)
 		if err != nil {
 			return compile.Refuse(compile.ReasonInput, err.Error())
 		}
@@ -63,7 +71,9 @@ func (p *parser) loaded() *compile.Decline {
 			}
 			path := filepath.Join(dir, name)
 			stem, ok := strings.CutSuffix(name, ".rlib")
-			if strings.HasSuffix(name, ".rmeta") || ok && !metadata[stem] || isShared(name) {
+			// Whatever takes code from a library depends on more than its metadata says: on the native libraries in it.
+			code := p.det.link != nil || p.det.archives
+			if strings.HasSuffix(name, ".rmeta") || ok && (code || !metadata[stem]) || isShared(name) {
 				if d := p.known(path); d != nil {
 					return d
 				}
@@ -72,6 +82,30 @@ func (p *parser) loaded() *compile.Decline {
 		}
 	}
 	return p.macros()
+}
+
+// isPlainCrate reports whether a name is that of a library whose file bears no hash: cargo calls so what a member makes beside a shared
+// library. Who names such a one directly depends on it by content. Who loads it only through another, whose metadata tells
+// nothing of it, depends on its metadata through the hash of that other one's, and links its code, which the linker lists.
+func isPlainCrate(base string) bool {
+	return strings.HasPrefix(base, "lib") && (strings.HasSuffix(base, ".rlib") || strings.HasSuffix(base, ".rmeta"))
+}
+
+// plainCrates returns the libraries of that kind in the directories of crates.
+func (g *gathering) plainCrates() ([]string, error) {
+	var found []string
+	for _, dir := range g.d.crateDirs {
+		names, err := g.files.Names(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if path := filepath.Join(dir, name); strings.HasSuffix(name, ".rlib") && hashOf(name) == "" && path != g.d.rlib {
+				found = append(found, path)
+			}
+		}
+	}
+	return found, nil
 }
 
 // known refuses what is no plain file.
@@ -128,9 +162,11 @@ func (f *Frontend) loads(path string, contentOf func(string) (digest.Digest, err
 		return nil, err
 	}
 	hashes := namedCrates(content)
-	if !slices.Contains(hashes, hashOf(filepath.Base(path))) {
+	if own := hashOf(filepath.Base(path)); own != "" && !slices.Contains(hashes, own) {
 		// Metadata names its own crate too: what does not is none as we know it.
 		return nil, fmt.Errorf("%s does not name its own crate", path)
+	} else if own == "" && !bytes.Contains(content, []byte("rust\x00\x00\x00")) {
+		return nil, fmt.Errorf("%s holds no metadata", path)
 	}
 	f.crates.put(d, hashes)
 	return hashes, nil

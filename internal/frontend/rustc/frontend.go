@@ -15,7 +15,7 @@
 // the environment (environment.go), or the files of the package or of the workspace as well (trees.go). Macros that may do what no
 // key covers are declined (macros.go), unless they are known to read less than they could (macros_known.go).
 //
-// Nothing is added to a compile's arguments: the set of outputs is part of what rustc writes into metadata, so a hidden dep-info
+// Nothing but maps of paths, where they are asked for, is added to a compile's arguments: the set of outputs is part of what rustc writes into metadata, so a hidden dep-info
 // would change it. Calls without one are declined.
 //
 // # Where each part is
@@ -25,26 +25,29 @@
 //	crates.go, macros*.go  the crates that it will load, and what macros among them may read
 //	environment.go, trees.go   the variables and files that they may read
 //	toolchain*.go          the compiler, by content
+//	probe.go               what build scripts ask by compiling: failures are results
+//	question.go            what cargo asks without compiling
 //	depinfo.go, inputs.go  what a compile read, and what it looked for in vain
 //	archive.go             what a library holds beside the crate's own code
+//	maps.go, values.go     outputs that name no directory of this machine
 //
-// All methods may be called from many goroutines at once. Three bounded memories are kept: what crates load and what macros can do, by
-// content, and what toolchains are made of.
+// All methods may be called from many goroutines at once. Four bounded memories are kept: what crates load and what macros can do, by
+// content, what compilers say of themselves, and what toolchains are made of.
 package rustc
 
 import (
 	"path/filepath"
 	"strings"
 
-	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // Frontend implements frontend.Frontend for rustc and clippy-driver.
 type Frontend struct {
-	crates crateMemory
-	traits traitsMemory
-	chains chainMemory
+	crates  crateMemory
+	traits  traitsMemory
+	chains  chainMemory
+	answers answerMemory
 }
 
 var _ frontend.Frontend = (*Frontend)(nil)
@@ -66,29 +69,29 @@ func kindOf(base string) string {
 	return ""
 }
 
-// Plan implements frontend.Frontend: the compiler is run as it was called.
-func (*Frontend) Plan(c *compile.Compilation, _ *compile.Toolchain, scratch string) frontend.Plan {
-	return frontend.Plan{Args: c.Invocation.Args, Scratch: scratch}
-}
-
 // detail is what Parse learnt beyond compile.Compilation. It is the Detail of every compilation of this front-end.
 type detail struct {
 	clippy bool
 	source string // as on the command line
 	target string // of --target, "" for the host's
 
-	crate, extra string   // --crate-name, -C extra-filename
-	rlib         string   // the output of link, "" for none
-	depInfo      string   // the output of dep-info
-	humanText    bool     // messages are not JSON
-	crateDirs    []string // -L dependency, absolute
-	nativeDirs   []string // -L native, absolute
-	nativeLibs   []string // -l: names that may be looked for in them
-	static       bool     // one of these is static whatever the source says
-	crates       []string // files of the crates that will be loaded, direct ones first
-	reach        reach    // of the procedural macros among them
-	pkg          string   // CARGO_MANIFEST_DIR where what lies there counts, else ""
-	trees        []tree   // directories of which all files count
+	crate, extra string             // --crate-name, -C extra-filename
+	rlib         string             // the output of link, "" for none
+	depInfo      string             // the output of dep-info
+	link         *linkage           // how a linker is called, nil where none is
+	staticlib    bool               // a static library is among the outputs
+	archives     bool               // rustc reads the code in the crates, not only the linker
+	humanText    bool               // messages are not JSON
+	crateDirs    []string           // -L dependency, absolute
+	nativeDirs   []string           // -L native, absolute
+	nativeLibs   []string           // -l: names that may be looked for in them
+	static       bool               // one of these is static whatever the source says
+	crates       []string           // files of the crates that will be loaded, direct ones first
+	reach        reach              // of the procedural macros among them
+	pkg          string             // CARGO_MANIFEST_DIR where what lies there counts, else ""
+	trees        []tree             // directories of which all files count
+	unmappable   bool               // names of paths must stay as they are
+	maps         []frontend.PathMap // ours, in the order of their arguments; nil where paths are not mapped
 }
 
 // absolute joins a path to the working directory and removes "." components and doubled slashes; ".." stays, because links may

@@ -31,19 +31,20 @@ type gathering struct {
 }
 
 // Inputs implements frontend.Frontend.
-func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, _ *compile.Toolchain, run frontend.Run, files frontend.Files, _ frontend.Prober) (*frontend.Inputs, error) {
+func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile.Toolchain, run frontend.Run, files frontend.Files, _ frontend.Prober) (*frontend.Inputs, error) {
 	g := &gathering{c: c, d: c.Detail.(*detail), run: run, files: files, known: map[string]bool{}}
-	text, _, err := files.Read(g.d.depInfo, maxDepInfo)
-	if err != nil {
-		return nil, compile.Refuse(compile.ReasonInput, err.Error())
+	if run.Status != 0 {
+		if err := failure(run.Stderr); err != nil {
+			return nil, err
+		}
 	}
-	said, err := parseDepInfo(text)
+	said, err := g.depInfo()
 	if err != nil {
 		return nil, compile.Refuse(compile.ReasonInput, err.Error())
 	}
 	g.add(c.Source)
 	// Metadata holds the working directory and, hashed, the names of sources.
-	g.in.BindPaths = append(g.in.BindPaths, c.Dir)
+	g.bindName(c.Dir)
 	for _, spelled := range said.paths {
 		path := absolute(c.Dir, spelled)
 		if info, err := files.Stat(path); err != nil || !isRegular(info) {
@@ -51,7 +52,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, _ *compile.
 		}
 		g.add(path)
 		if strings.HasPrefix(spelled, "/") {
-			g.in.BindPaths = append(g.in.BindPaths, path)
+			g.bindName(path)
 		}
 	}
 	sources := slices.Clone(g.in.Paths)
@@ -66,8 +67,8 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, _ *compile.
 		g.add(path)
 	}
 	for _, step := range []func() error{
-		func() error { return g.modules(sources) }, g.messages, func() error { return g.native(sources) }, g.unbounded,
-		func() error { return g.cargoLints(sources) },
+		func() error { return g.values(said.env, sources) }, func() error { return g.modules(sources) }, g.messages, func() error { return g.native(sources) },
+		g.unbounded, func() error { return g.cargoLints(sources) }, func() error { return g.linked(tc) },
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -75,6 +76,25 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, _ *compile.
 	}
 	g.in.Dirs = c.Dirs
 	return &g.in, nil
+}
+
+// depInfo reads what the compile says that it read. One that failed early says nothing, and leaves the dep-info of an earlier one.
+func (g *gathering) depInfo() (depInfo, error) {
+	if g.d.depInfo != "" {
+		info, err := g.files.Stat(g.d.depInfo)
+		if g.run.Status == 0 || err == nil && info.Mtime >= g.run.Start.UnixNano() {
+			text, _, err := g.files.Read(g.d.depInfo, maxDepInfo)
+			if err != nil {
+				return depInfo{}, err
+			}
+			return parseDepInfo(text)
+		}
+	}
+	text, _, err := g.files.Read(g.c.Source, maxSource)
+	if err != nil {
+		return depInfo{}, err
+	}
+	return sourceAlone(g.d.source, text, g.c.Getenv)
 }
 
 func (g *gathering) add(path string) {
@@ -132,6 +152,10 @@ var (
 
 // messages adds files that messages name and quote: those of other crates, whose macros are at fault, are in no dep-info.
 func (g *gathering) messages() error {
+	if bytes.Contains(g.run.Stderr, []byte("failed to connect to jobserver")) {
+		// It names descriptors of this very call.
+		return compile.Refuse(compile.ReasonEnvironment, "CARGO_MAKEFLAGS")
+	}
 	named := map[string]bool{}
 	for _, m := range jsonFile.FindAllSubmatch(g.run.Stderr, -1) {
 		var name string
@@ -174,7 +198,11 @@ var staticLink = regexp.MustCompile(`\bkind\s*=\s*r?#*"static`)
 // native adds the native libraries that were bundled, or may have been. Which these are rustc does not say; that there are some, its
 // library shows. All archives in the search directories count then, and that none of them appears in an earlier directory.
 func (g *gathering) native(sources []string) error {
-	bundled := g.d.static
+	// A static library holds what it needs, and shows not whose it is.
+	bundled := g.d.static || g.d.staticlib
+	if g.d.staticlib {
+		g.in.BindAll = "native"
+	}
 	if len(g.d.nativeDirs) > 0 && !bundled {
 		// Of an archive without members the library shows nothing, nor of one that is only looked for.
 		for _, path := range sources {

@@ -61,6 +61,7 @@ func (p *parser) readArgs(args []string) {
 			continue
 		case arg == "-vV" || arg == "-Vv":
 			p.question = arg
+			p.asked = append(p.asked, "version")
 			continue
 		case strings.HasPrefix(arg, "--"):
 			name, value, given = strings.Cut(arg[2:], "=")
@@ -102,6 +103,7 @@ func (p *parser) option(name, value string, verbatim []string) {
 	switch name {
 	case "version", "help", "explain", "print":
 		p.question = shown
+		p.asked = append(p.asked, strings.TrimSpace(name+" "+value))
 	case "crate-name":
 		p.det.crate = value
 		keep(verbatim...)
@@ -137,6 +139,7 @@ func (p *parser) option(name, value string, verbatim []string) {
 		if strings.Contains(value, "timings") {
 			p.refuse(compile.ReasonOption, shown)
 		}
+		p.notices = p.notices || strings.Contains(value, "artifacts")
 		keep(verbatim...)
 	case "error-format":
 		p.det.humanText = value != "json"
@@ -148,6 +151,14 @@ func (p *parser) option(name, value string, verbatim []string) {
 		if option, _, _ := strings.Cut(value, "="); !plainUnstable[strings.ReplaceAll(option, "_", "-")] {
 			p.refuse(compile.ReasonUnknownOption, shown)
 		}
+		keep(verbatim...)
+	case "remap-path-prefix":
+		if strings.Count(value, "=") > 1 {
+			p.bind("prefix-map") // the recipe takes the first "=" for the end of the path, rustc the last
+		}
+		keep("--remap-path-prefix=" + value)
+	case "remap-path-scope":
+		p.det.unmappable = true // ours would be narrowed too, and paths left in metadata
 		keep(verbatim...)
 	case "sysroot", "o":
 		p.refuse(compile.ReasonOption, shown)
@@ -161,8 +172,23 @@ func (p *parser) codegen(value, shown string) {
 	name = strings.ReplaceAll(name, "_", "-")
 	switch {
 	case plainCodegen[name]:
-		if name == "extra-filename" {
+		switch name {
+		case "extra-filename":
 			p.det.extra = v
+		case "linker":
+			p.linker = v
+		case "linker-flavor":
+			p.flavor = v
+		case "linker-features", "link-self-contained":
+			p.lld = true
+		case "link-arg":
+			p.forDriver = append(p.forDriver, v)
+		case "link-args":
+			p.forDriver = append(p.forDriver, strings.Fields(v)...)
+		case "rpath":
+			if !given || !isNo(v) {
+				p.bind("rpath") // relative paths between directories
+			}
 		}
 	case name == "incremental":
 		p.refuse(compile.ReasonIncremental, shown)
@@ -171,10 +197,13 @@ func (p *parser) codegen(value, shown string) {
 	case name == "lto", name == "linker-plugin-lto":
 		if !given || !isNo(v) && v != "off" {
 			p.bitcode = true
+			p.lto = p.lto || name == "lto"
+			p.pluginLTO = p.pluginLTO || name == "linker-plugin-lto"
 		}
 	case name == "instrument-coverage":
 		if !given || !isNo(v) && v != "off" && v != "0" {
 			p.bind("coverage")
+			p.det.unmappable = true // reports look for the sources
 		}
 	case name == "profile-generate":
 		p.bind("profile")

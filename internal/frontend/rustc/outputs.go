@@ -13,6 +13,17 @@ const (
 	roleMetadata     = "metadata"
 	roleLibrary      = "library"
 	roleDependencies = "dependencies"
+	roleProgram      = "program"
+	roleShared       = "shared-library"
+	roleCShared      = "c-shared-library"
+	roleStatic       = "static-library"
+)
+
+// The ends of the lines by which rustc tells, long before it has generated code, that dep-info and metadata are there. In the
+// text of a message their quotes would be escaped.
+const (
+	metadataNotice     = `"emit":"metadata"}`
+	dependenciesNotice = `"emit":"dep-info"}`
 )
 
 // outputs names the files that the compile writes, in the order in which cargo's dependents may use them. rustc puts metadata and
@@ -27,14 +38,22 @@ func (p *parser) outputs() *compile.Decline {
 	add := func(o compile.Output) { p.c.Outputs = append(p.c.Outputs, o) }
 	if p.emits("metadata") {
 		// Of programs there is no metadata, and the file is empty.
-		add(compile.Output{Role: roleMetadata, Path: filepath.Join(dir, "lib"+stem+".rmeta"), Replaced: true, Empty: true})
+		add(compile.Output{Role: roleMetadata, Path: filepath.Join(dir, "lib"+stem+".rmeta"), Replaced: true, Empty: true, Notice: p.notice(metadataNotice)})
 	}
-	if p.emits("link") {
+	if p.makesRlib() {
 		p.det.rlib = filepath.Join(dir, "lib"+stem+".rlib")
 		add(compile.Output{Role: roleLibrary, Path: p.det.rlib, Replaced: true})
 	}
-	p.det.depInfo = filepath.Join(dir, stem+".d")
-	add(compile.Output{Role: roleDependencies, Path: p.det.depInfo, Text: true})
+	types, _ := p.linked()
+	for _, t := range types {
+		// Linkers make a new file, under umask 0777; so does rustc for archives, 0666.
+		kind := kindsOf[t]
+		add(compile.Output{Role: kind.role, Path: filepath.Join(dir, kind.before+stem+kind.after), Replaced: true})
+	}
+	if p.emits("dep-info") {
+		p.det.depInfo = filepath.Join(dir, stem+".d")
+		add(compile.Output{Role: roleDependencies, Path: p.det.depInfo, Text: true, Notice: p.notice(dependenciesNotice)})
+	}
 	for _, o := range p.c.Outputs {
 		info, err := os.Lstat(o.Path)
 		if os.IsNotExist(err) {
@@ -49,4 +68,12 @@ func (p *parser) outputs() *compile.Decline {
 		}
 	}
 	return nil
+}
+
+// notice returns text where such lines are asked for.
+func (p *parser) notice(text string) string {
+	if p.notices && !p.det.humanText {
+		return text
+	}
+	return ""
 }

@@ -1,6 +1,7 @@
 package rustc
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,19 +22,39 @@ type parser struct {
 	stdin     bool
 	types     []string // --crate-type
 	emit      []string
+	notices   bool // --json=artifacts
 	test      bool
 	outDir    string
 	externs   []string // absolute
 	named     []string // further files named by options, absolute
 	noBitcode bool     // -C embed-bitcode=no
 	bitcode   bool     // objects are for link-time optimisation
+	lto       bool     // link-time optimisation of all crates
+	pluginLTO bool     // by the linker
+	linker    string   // -C linker
+	flavor    string   // -C linker-flavor
+	lld       bool     // options select rustc's own linker
+	forDriver []string // -C link-arg and link-args
 	question  string
 	readers   []reader         // macros that read more than tokens
+	asked     []string         // "version", "help", "explain", "print KIND"
 	declined  *compile.Decline // the first reason not to cache
 }
 
 // Parse implements frontend.Frontend.
 func (f *Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compile.Compilation, *compile.Decline) {
+	p := f.read(inv, files)
+	if d := p.decide(); d != nil {
+		return p.c, d
+	}
+	if d := p.finish(); d != nil {
+		return p.c, d
+	}
+	return p.c, nil
+}
+
+// read reads the arguments of a call.
+func (f *Frontend) read(inv *compile.Invocation, files frontend.Files) *parser {
 	p := &parser{f: f, inv: inv, files: files, det: &detail{humanText: true}}
 	p.c = &compile.Compilation{Invocation: inv, Kind: kindOf(filepath.Base(inv.Program)), Language: "rust", Detail: p.det}
 	args := inv.Args
@@ -49,13 +70,7 @@ func (f *Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compil
 		p.det.source = p.sources[0]
 		p.c.Source = absolute(inv.Dir, p.sources[0])
 	}
-	if d := p.decide(); d != nil {
-		return p.c, d
-	}
-	if d := p.finish(); d != nil {
-		return p.c, d
-	}
-	return p.c, nil
+	return p
 }
 
 // refuse keeps the first reason not to cache.
@@ -107,34 +122,10 @@ func (p *parser) decide() *compile.Decline {
 		return compile.Refuse(compile.ReasonMultipleSources, p.sources[1])
 	case p.det.crate == "":
 		return compile.Refuse(compile.ReasonArguments, "no --crate-name")
-	case !p.emits("dep-info"):
+	case !p.emits("dep-info") && !p.probes():
 		return compile.Refuse(compile.ReasonOption, "--emit without dep-info")
 	case !p.emits("metadata") && !p.emits("link"):
 		return compile.Refuse(compile.ReasonDependencies, "--emit=dep-info")
-	}
-	return nil
-}
-
-// links returns why a call that makes more than a Rust library is declined.
-func (p *parser) links() *compile.Decline {
-	for _, e := range p.emit {
-		if e != "dep-info" && e != "metadata" && e != "link" {
-			return compile.Refuse(compile.ReasonOption, "--emit="+e)
-		}
-	}
-	if len(p.emit) > 0 && !p.emits("link") {
-		return nil
-	}
-	if p.test {
-		return compile.Refuse(compile.ReasonLink, "--test")
-	}
-	if len(p.types) == 0 {
-		return compile.Refuse(compile.ReasonLink, "no --crate-type") // a program, unless the source says otherwise
-	}
-	for _, t := range p.types {
-		if t != "lib" && t != "rlib" {
-			return compile.Refuse(compile.ReasonLink, "--crate-type "+t)
-		}
 	}
 	return nil
 }
@@ -156,6 +147,9 @@ func (p *parser) finish() *compile.Decline {
 		return d
 	}
 	p.roots()
+	// The names of outputs change with every flag.
+	c.Unit = fmt.Sprintf("%s crate %s of type %q, output %q, test %t, target %s", c.Kind, p.det.crate, p.types, p.emit, p.test, p.det.target)
+	c.Failures = p.probes()
 	if d := p.loaded(); d != nil {
 		return d
 	}
@@ -183,21 +177,6 @@ func (p *parser) roots() {
 	add("cargo-home", p.cargoHome())
 }
 
-// targetDir returns cargo's target directory, "" where it is not known: that of .../target/debug/deps, or .../target/TRIPLE/debug/deps. Cargo
-// marks it for backups.
-func (p *parser) targetDir() string {
-	out := absolute(p.inv.Dir, p.outDir)
-	if base := filepath.Base(out); base != "deps" && base != "examples" {
-		return ""
-	}
-	target := filepath.Dir(filepath.Dir(out))
-	const tag = "CACHEDIR.TAG"
-	if up := filepath.Dir(target); !p.files.Exists(target, tag) && p.files.Exists(up, tag) {
-		return up
-	}
-	return target
-}
-
 // cargoHome returns cargo's home, "" where it is not known.
 func (p *parser) cargoHome() string {
 	if home, ok := p.inv.Getenv("CARGO_HOME"); ok && strings.HasPrefix(home, "/") {
@@ -205,6 +184,25 @@ func (p *parser) cargoHome() string {
 	}
 	if home, ok := p.inv.Getenv("HOME"); ok && strings.HasPrefix(home, "/") {
 		return filepath.Join(home, ".cargo")
+	}
+	return ""
+}
+
+// targetDir returns cargo's target directory, "" where the outputs go to none. Cargo marks it as a cache; an older cargo's, or one that was
+// made by hand, is known by its names: .../target/debug/deps, .../target/TRIPLE/debug/deps or .../target/debug/build/PACKAGE-HASH.
+func (p *parser) targetDir() string {
+	const tag, deepest = "CACHEDIR.TAG", 8
+	out := absolute(p.inv.Dir, p.outDir)
+	for i, d := 0, filepath.Dir(out); i < deepest && len(d) > 1; i, d = i+1, filepath.Dir(d) {
+		if p.files.Exists(d, tag) {
+			return d
+		}
+	}
+	if filepath.Base(filepath.Dir(out)) == "build" {
+		out = filepath.Dir(out)
+	}
+	if base := filepath.Base(out); base == "deps" || base == "examples" || base == "build" {
+		return filepath.Dir(filepath.Dir(out))
 	}
 	return ""
 }
@@ -241,6 +239,9 @@ func (p *parser) environment() *compile.Decline {
 	p.c.EnvNames = variables
 	if p.inv.Columns > 0 || p.det.humanText {
 		p.c.EnvNames = terminalVariables
+	}
+	if p.det.link != nil {
+		p.c.EnvNames = sorted(slices.Concat(p.c.EnvNames, linkVariables)...)
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func TestParse(t *testing.T) {
 func TestParseDeclines(t *testing.T) {
 	const deps = "target/debug/deps/"
 	dir := workDir(t, map[string]string{
-		"a.rs": "", deps + "libplain.rmeta": "", deps + "libodd-1111111111111111.rmeta": "no metadata",
+		"a.rs": "", deps + "libplain.rmeta": "", deps + "libnone.rlib": "rust\x00\x00\x00", deps + "libodd-1111111111111111.rmeta": "no metadata",
 		deps + "libm-2222222222222222.so": "", deps + "libsqlx_macros-3333333333333333.so": "",
 		deps + "libu-4444444444444444.rmeta": metadataOf("4444444444444444", "2222222222222222"),
 	})
@@ -117,14 +117,31 @@ func TestParseDeclines(t *testing.T) {
 		{"- --crate-type lib", "stdin"},
 		{replaced("a.rs", "-"), "stdin"},
 		{"@args", "arguments"},
-		{replaced("--crate-type lib", "--crate-type proc-macro"), "link"},
-		{replaced("--crate-type lib", "--crate-type bin"), "link"},
-		{replaced("--crate-type lib", "--crate-type lib --crate-type cdylib"), "link"},
-		{replaced("--crate-type lib", "--crate-type=lib,dylib"), "link"},
+		{replaced("--crate-type lib", "--crate-type proc-macro"), ""},
+		{replaced("--crate-type lib", "--crate-type bin"), ""},
+		{replaced("--crate-type lib", "--crate-type lib --crate-type cdylib"), ""},
+		{replaced("--crate-type lib", "--crate-type=lib,dylib"), ""},
+		{replaced("--crate-type lib", "--crate-type=cdylib,dylib"), "link"},
+		{replaced("--crate-type lib", "--crate-type sdylib"), "link"},
 		{replaced("--crate-type lib", ""), "link"},
-		{cargoLine + " --test", "link"},
+		{cargoLine + " --test", ""},
+		{cargoLine + " --test -C linker=clang-14 -C linker-flavor=gcc", ""},
+		{cargoLine + " --test -C linker=aarch64-linux-gnu-gcc", ""},
+		{cargoLine + " --test -C linker=rust-lld", "link"},
+		{cargoLine + " --test -C linker-flavor=ld", "link"},
+		{cargoLine + " --test -C linker-plugin-lto", "link"},
+		{cargoLine + " --test --target x86_64-unknown-linux-gnu", ""},
+		{cargoLine + " --test --target x86_64-pc-windows-gnu", "link"},
+		{cargoLine + " --test -C link-arg=-Wl,-z,now,--version-script=x,-rpath,/y -C link-arg=-fuse-ld=mold -Clink-args=-Xlinker -Clink-arg=--gc-sections", ""},
+		{cargoLine + " --test -C link-arg=-Wl,--of-tomorrow", "unknown-option"},
+		{cargoLine + " --test -C link-arg=-Wl,-Map=x", "unknown-option"},
+		{cargoLine + " --test -C link-arg=-of-tomorrow", "unknown-option"},
+		{cargoLine + " --test -C link-arg=@file", "unknown-option"},
+		{cargoLine + " --test -C link-arg=-Xlinker", "unknown-option"},
+		{cargoLine + " --test -C link-arg=missing.o", "unknown-option"},
+		{cargoLine + " -C link-arg=-of-tomorrow", ""}, // no linker is called,
 		{replaced("--emit=dep-info,metadata,link", "--emit=dep-info,metadata") + " --test", ""},
-		{replaced("--crate-type lib", "--crate-type bin --emit dep-info"), "link"},
+		{replaced("--crate-type lib", "--crate-type bin --emit dep-info"), ""},
 		{replaced("--emit=dep-info,metadata,link", ""), "option"},
 		{replaced("--emit=dep-info,metadata,link", "--emit=metadata"), "option"},
 		{replaced("--emit=dep-info,metadata,link", "--emit=dep-info"), "dependencies-only"},
@@ -157,7 +174,9 @@ func TestParseDeclines(t *testing.T) {
 		{cargoLine + " -l static:+verbatim=z.o", "option"},
 		{cargoLine + " --extern b", "option"},
 		{cargoLine + " --extern proc_macro", ""},
-		{cargoLine + " --extern b=" + deps + "libplain.rmeta", "option"},
+		{cargoLine + " --extern b=" + deps + "libplain.rmeta", "input"},
+		{cargoLine + " --extern b=" + deps + "libnone.rlib", ""},
+		{cargoLine + " --extern b=" + deps + "libnone.so", "option"},
 		{cargoLine + " --extern b=" + deps + "libodd-1111111111111111.rmeta", "input"},
 		{cargoLine + " --extern b=" + deps + "libmissing-1111111111111111.rmeta", "input"},
 		{cargoLine + " --extern m=" + deps + "libm-2222222222222222.so", "procedural-macro"}, // no CARGO_MANIFEST_DIR
@@ -225,6 +244,32 @@ func TestBindAll(t *testing.T) {
 			t.Errorf("Parse(%s) = %v", args, d)
 		} else if c.BindAll != want {
 			t.Errorf("Parse(%s).BindAll = %q, want %q", args, c.BindAll, want)
+		}
+	}
+}
+
+// Only who asks for notices is told of one.
+func TestParseNotices(t *testing.T) {
+	dir := workDir(t, map[string]string{"a.rs": "", "target/debug/deps/.keep": ""})
+	for _, tt := range []struct {
+		args string
+		want []string
+	}{
+		{" --error-format=json --json=diagnostic-rendered-ansi,artifacts,future-incompat", []string{metadataNotice, "", dependenciesNotice}},
+		{" --error-format=json --json=diagnostic-rendered-ansi", []string{"", "", ""}},
+		{" --json=artifacts", []string{"", "", ""}},
+	} {
+		inv := &compile.Invocation{Program: "/usr/bin/rustc", Args: strings.Fields(cargoLine + tt.args), Dir: dir}
+		c, decline := New().Parse(inv, frontendtest.DiskFiles{})
+		if decline != nil {
+			t.Fatalf("Parse(%s) = %+v", tt.args, decline)
+		}
+		var got []string
+		for _, o := range c.Outputs {
+			got = append(got, o.Notice)
+		}
+		if diff := cmp.Diff(got, tt.want); diff != "" {
+			t.Errorf("notices of%s (-got +want):\n%s", tt.args, diff)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package rustc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -23,18 +24,38 @@ func (f *Frontend) Toolchain(ctx context.Context, c *compile.Compilation, files 
 	if err != nil {
 		return nil, err
 	}
-	if known := f.chains.get(key); known != nil && known.current(files) {
-		return known.toolchain, nil
+	p := &probe{ctx: ctx, c: c, d: c.Detail.(*detail), files: files, ask: ask, answers: &f.answers}
+	compiler := f.chains.get(key)
+	if compiler == nil || !compiler.current(files) {
+		if err := p.run(); err != nil {
+			return nil, err
+		}
+		compiler = &p.known
+		compiler.toolchain, compiler.answer = &p.tc, p.answer
+		if !p.proxy {
+			f.chains.put(key, compiler)
+		}
 	}
-	p := &probe{ctx: ctx, c: c, d: c.Detail.(*detail), files: files, ask: ask}
-	if err := p.run(); err != nil {
+	link := p.d.link
+	if link == nil {
+		return compiler.toolchain, nil
+	}
+	key.rest += linkKey(c, link)
+	if known := f.chains.get(key); known != nil && known.compiler == compiler && known.current(files) {
+		return known.toolchain, known.refusal()
+	}
+	p = &probe{ctx: ctx, c: c, d: p.d, files: files, ask: ask, proxy: p.proxy, answers: &f.answers, answer: compiler.answer}
+	p.tc = *compiler.toolchain
+	p.tc.Files = slices.Clip(p.tc.Files)
+	if err := p.linker(link); err != nil && !errors.As(err, &p.known.refused) {
 		return nil, err
 	}
-	p.known.toolchain = &p.tc
+	p.tc.Detail = p.tools
+	p.known.toolchain, p.known.compiler = &p.tc, compiler
 	if !p.proxy {
 		f.chains.put(key, &p.known)
 	}
-	return &p.tc, nil
+	return &p.tc, p.known.refusal()
 }
 
 // chainKey names a question: which compiler, for which target, with which libraries.
@@ -69,9 +90,21 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) 
 // knownChain is an answer and what it rests on.
 type knownChain struct {
 	toolchain *compile.Toolchain
-	files     []watched // those of the toolchain, and the loader's settings
-	absent    []place
-	listings  []listing
+	answer
+	files    []watched // those of the toolchain, and the loader's settings
+	absent   []place
+	listings []listing
+
+	compiler *knownChain      // what a chain that links adds to
+	refused  *compile.Decline // why such a one cannot be used
+}
+
+// refusal returns refused as an error that is nil where there is none.
+func (k *knownChain) refusal() error {
+	if k.refused != nil {
+		return k.refused
+	}
+	return nil
 }
 
 type watched struct {
@@ -81,9 +114,24 @@ type watched struct {
 
 type place struct{ dir, name string }
 
+// listing is the part of a directory's names that have an ending.
 type listing struct {
-	dir   string
-	names []string
+	dir, suffix string
+	names       []string
+}
+
+func (l *listing) read(files frontend.Files) ([]string, error) {
+	all, err := files.Names(l.dir)
+	if err != nil || l.suffix == "" {
+		return all, err
+	}
+	var names []string
+	for _, name := range all {
+		if strings.HasSuffix(name, l.suffix) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
 }
 
 // current reports whether everything the answer rests on is as it was.
@@ -99,7 +147,7 @@ func (k *knownChain) current(files frontend.Files) bool {
 		}
 	}
 	for _, l := range k.listings {
-		if names, err := files.Names(l.dir); err != nil || !slices.Equal(names, l.names) {
+		if names, err := l.read(files); err != nil || !slices.Equal(names, l.names) {
 			return false
 		}
 	}
@@ -139,9 +187,10 @@ type probe struct {
 
 	tc      compile.Toolchain
 	known   knownChain
-	proxy   bool // the program is rustup's, which may choose another compiler next time
-	sysroot string
-	host    string
+	proxy   bool       // the program is rustup's, which may choose another compiler next time
+	tools   *linkTools // of one that links
+	answers *answerMemory
+	answer
 }
 
 func (p *probe) refuse(format string, args ...any) error {
@@ -150,22 +199,23 @@ func (p *probe) refuse(format string, args ...any) error {
 
 func (p *probe) run() error {
 	p.tc.Kind = p.c.Kind
-	driver := p.c.Program
-	if err := p.where(driver); err != nil {
-		return err
-	}
-	if own := filepath.Join(p.sysroot, "bin", filepath.Base(driver)); !p.same(own, driver) {
-		if !p.isRustup(driver) {
-			return p.refuse("%s is not the compiler of %s", driver, p.sysroot)
+	if p.proxy = p.isRustup(p.c.Program); p.proxy {
+		if err := p.where(); err != nil {
+			return err
 		}
-		p.proxy = true
-		driver = own
-	}
-	if err := p.file("driver", driver); err != nil {
-		return err
-	}
-	if err := p.libraries(driver); err != nil {
-		return err
+		if err := p.compiler(filepath.Join(p.sysroot, "bin", filepath.Base(p.c.Program))); err != nil {
+			return err
+		}
+	} else {
+		if err := p.compiler(p.c.Program); err != nil {
+			return err
+		}
+		if err := p.whereOnce(); err != nil {
+			return err
+		}
+		if own := filepath.Join(p.sysroot, "bin", filepath.Base(p.c.Program)); !p.same(own, p.c.Program) {
+			return p.refuse("%s is not the compiler of %s", p.c.Program, p.sysroot)
+		}
 	}
 	target := strings.TrimSuffix(filepath.Base(p.d.target), ".json")
 	if p.d.target == "" {
@@ -183,6 +233,7 @@ func (p *probe) run() error {
 			return err
 		}
 	}
+	p.tc.Version = p.version
 	// Messages quote the standard library where its source is there.
 	source := "without"
 	if p.files.Exists(filepath.Join(lib, "rustlib"), "src") {
@@ -194,8 +245,17 @@ func (p *probe) run() error {
 	return nil
 }
 
+// compiler makes the compiler's program and what it loads part of the toolchain.
+func (p *probe) compiler(driver string) error {
+	if err := p.file("driver", driver); err != nil {
+		return err
+	}
+	return p.libraries(driver)
+}
+
 // where asks the compiler for its sysroot and host.
-func (p *probe) where(driver string) error {
+func (p *probe) where() error {
+	driver := p.c.Program
 	argv := []string{driver}
 	if p.d.clippy {
 		argv = append(argv, "--rustc")
@@ -211,6 +271,7 @@ func (p *probe) where(driver string) error {
 	if said, err = p.say(append(argv, "-vV")); err != nil {
 		return err
 	}
+	p.version, _, _ = strings.Cut(said, "\n")
 	for line := range strings.SplitSeq(said, "\n") {
 		if host, ok := strings.CutPrefix(line, "host: "); ok {
 			p.host = host
@@ -257,7 +318,7 @@ func (p *probe) directory(role, dir string) error {
 	if err != nil {
 		return p.refuse("%v", err)
 	}
-	p.known.listings = append(p.known.listings, listing{dir, names})
+	p.known.listings = append(p.known.listings, listing{dir: dir, names: names})
 	for _, name := range names {
 		path := filepath.Join(dir, name)
 		if info, err := p.files.Stat(path); err != nil || !isRegular(info) {

@@ -93,8 +93,13 @@ func TestToolchain(t *testing.T) {
 	}
 	asked := ask.asked
 	identity(t, f, program, dir, ask, "", "LD_LIBRARY_PATH="+dir)
-	if ask.asked == asked {
-		t.Error("LD_LIBRARY_PATH does not make us ask again")
+	if ask.asked != asked+1 {
+		t.Errorf("LD_LIBRARY_PATH makes us ask %d times more, want the loader once", ask.asked-asked)
+	}
+	asked = ask.asked
+	identity(t, f, program, dir, ask, "", "LD_PRELOAD=/x.so")
+	if ask.asked != asked+3 {
+		t.Errorf("LD_PRELOAD makes us ask %d times more, want the loader and the compiler", ask.asked-asked)
 	}
 	asked = ask.asked
 	if err := os.WriteFile(filepath.Join(dir, "libx.so.1"), nil, 0o644); err != nil {

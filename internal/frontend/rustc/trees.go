@@ -38,7 +38,7 @@ func workspaceOf(pkg string, files frontend.Files) string {
 
 // isBelow reports whether a path lies below a directory, or is it.
 func isBelow(path, dir string) bool {
-	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
+	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/") && !strings.Contains(path+"/", "/../")
 }
 
 // fetched reports whether cargo fetched a package: such a one belongs to no workspace here.

@@ -1,0 +1,278 @@
+package rustc
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+)
+
+// linkage is how a compile calls a linker.
+type linkage struct {
+	driver  string   // -C linker; "" for the target's
+	choice  []string // arguments of the driver that decide which programs it starts, and where it searches
+	libDirs []string // where libraries are searched for besides the driver's own directories, absolute
+	lld     bool     // options choose between rustc's own linker and the driver's
+}
+
+// kindsOf are the outputs of rustc by crate type, without rlib's.
+var kindsOf = map[string]struct{ role, before, after string }{
+	"bin":        {roleProgram, "", ""},
+	"proc-macro": {roleShared, "lib", ".so"},
+	"dylib":      {roleShared, "lib", ".so"},
+	"cdylib":     {roleCShared, "lib", ".so"},
+	"staticlib":  {roleStatic, "lib", ".a"},
+}
+
+// linked returns the crate types of a call that makes a linked or static output, each once and sorted as they are restored; other is
+// one that is none of these and no Rust library.
+func (p *parser) linked() (types []string, other string) {
+	if len(p.emit) > 0 && !p.emits("link") {
+		return nil, ""
+	}
+	if p.test {
+		return []string{"bin"}, "" // whatever the types are
+	}
+	for _, t := range p.types {
+		if _, ok := kindsOf[t]; ok {
+			types = append(types, t)
+		} else if t != "lib" && t != "rlib" {
+			other = t
+		}
+	}
+	slices.Sort(types)
+	return slices.Compact(types), other
+}
+
+// makesRlib reports whether a Rust library is among the outputs.
+func (p *parser) makesRlib() bool {
+	return p.emits("link") && !p.test && (slices.Contains(p.types, "lib") || slices.Contains(p.types, "rlib"))
+}
+
+// links returns why a call that makes more than a Rust library is declined.
+func (p *parser) links() *compile.Decline {
+	for _, e := range p.emit {
+		if e != "dep-info" && e != "metadata" && e != "link" {
+			return compile.Refuse(compile.ReasonOption, "--emit="+e)
+		}
+	}
+	types, other := p.linked()
+	switch {
+	case len(p.emit) > 0 && !p.emits("link"):
+		return nil
+	case other != "":
+		return compile.Refuse(compile.ReasonLink, "--crate-type "+other)
+	case len(p.types) == 0 && !p.test:
+		return compile.Refuse(compile.ReasonLink, "no --crate-type") // a program, unless the source says otherwise
+	case len(types) == 0:
+		return nil
+	case p.det.clippy:
+		return compile.Refuse(compile.ReasonLink, "by clippy-driver")
+	case strings.HasSuffix(p.det.target, ".json") || p.det.target != "" && !strings.Contains(p.det.target, "-linux-"):
+		return compile.Refuse(compile.ReasonLink, "for "+p.det.target)
+	case slices.Contains(types, "dylib") && slices.Contains(types, "cdylib"):
+		return compile.Refuse(compile.ReasonLink, "dylib and cdylib are one file")
+	}
+	p.det.archives = p.lto || slices.Contains(types, "staticlib")
+	p.det.staticlib = slices.Contains(types, "staticlib")
+	if slices.Equal(types, []string{"staticlib"}) {
+		return nil // no linker is called
+	}
+	p.det.link = &linkage{driver: p.linker, lld: p.lld}
+	if p.pluginLTO {
+		return compile.Refuse(compile.ReasonLink, "-C linker-plugin-lto")
+	}
+	if f := p.flavor; f != "" && f != "gcc" && f != "gnu-cc" && f != "gnu-lld-cc" {
+		return compile.Refuse(compile.ReasonLink, "-C linker-flavor="+f)
+	}
+	if p.linker != "" && !driverName.MatchString(filepath.Base(p.linker)) {
+		return compile.Refuse(compile.ReasonLink, "-C linker="+p.linker)
+	}
+	if arg := p.linkArgs(); arg != "" {
+		return compile.Refuse(compile.ReasonUnknownOption, "-C link-arg="+arg)
+	}
+	// GNU's linker looks there for what shared libraries need.
+	for _, dir := range loaderDirs(p.inv) {
+		if !p.files.Exists(dir, "rustlib") {
+			p.c.Args = append(p.c.Args, "loaded from", dir)
+		}
+	}
+	for _, name := range []string{"LLD_REPRODUCE", "CCC_OVERRIDE_OPTIONS", "MOLD_REPRO"} {
+		if _, ok := p.inv.Getenv(name); ok {
+			return compile.Refuse(compile.ReasonEnvironment, name)
+		}
+	}
+	return nil
+}
+
+// driverName is what drivers of gcc's kind are called: from other names rustc concludes that it calls a linker itself.
+var driverName = regexp.MustCompile(`^([a-z0-9_.]+-)*(cc|gcc|g\+\+|c\+\+|clang|clang\+\+)(-[0-9.]+)?$`)
+
+// linkVariables are those that drivers and linkers read besides rustc's. PATH, COMPILER_PATH and GCC_EXEC_PREFIX decide which programs are
+// started: these are the toolchain's, by content.
+var linkVariables = []string{
+	"LIBRARY_PATH", "LPATH", "GCC_ROOT", "BINUTILS_ROOT", "GCC_COMPARE_DEBUG", "LD_RUN_PATH", "LDEMULATION", "GNUTARGET",
+	"COLLECT_NO_DEMANGLE", "LLD_VERSION", "FORCE_LLD_DIAGNOSTICS_CRASH", "SOURCE_DATE_EPOCH", "VCINSTALLDIR",
+}
+
+// Arguments of drivers that change the output and neither read nor write a file but those that they name.
+var (
+	driverPlain = set("-pthread", "-rdynamic", "-static", "-static-pie", "-static-libgcc", "-static-libstdc++", "-shared", "-shared-libgcc",
+		"-no-pie", "-nopie", "-pie", "-nostartfiles", "-nodefaultlibs", "-nostdlib", "-s", "-g", "-w")
+	driverStarts = []string{
+		"-l", "-m", "-O", "-fuse-ld=", "-fsanitize=", "-fno-", "-fPIC", "-fPIE", "-fpic", "-fpie", "-fstack-", "-fcf-protection", "-B", "-L",
+		"--sysroot=", "--target=", "--gcc-toolchain=", "--gcc-install-dir=", "-rtlib=", "--rtlib=", "-unwindlib=", "--unwindlib=", "-stdlib=",
+		"--ld-path=", "-Wno-", "-Qunused-arguments", "-u", "-T", "-e", "-z",
+	}
+	driverValued = set("-l", "-B", "-L", "--sysroot", "-target", "-u", "-T", "-e", "-z", "-Xlinker")
+	// Those that decide which programs are started and where they search.
+	driverChoice = []string{"-fuse-ld=", "-B", "--sysroot", "--target=", "-target", "--gcc-toolchain=", "--gcc-install-dir=", "--ld-path=", "-m", "-static", "-nostartfiles"}
+)
+
+// The same of linkers, without dashes; these are sets of names, and starts of names.
+var (
+	linkerPlain = set(
+		"as-needed", "no-as-needed", "gc-sections", "no-gc-sections", "build-id", "hash-style", "rpath", "rpath-link", "soname", "h",
+		"export-dynamic", "export-dynamic-symbol", "no-export-dynamic", "E", "no-undefined", "undefined", "u", "allow-multiple-definition",
+		"allow-shlib-undefined", "no-allow-shlib-undefined", "exclude-libs", "whole-archive", "no-whole-archive", "start-group", "end-group",
+		"start-lib", "end-lib", "(", ")", "static", "dn", "dy", "icf", "threads", "no-threads", "strip-all", "strip-debug", "s", "S", "x", "X",
+		"discard-all", "discard-locals", "discard-none", "compress-debug-sections", "gdb-index", "no-gdb-index", "eh-frame-hdr", "no-eh-frame-hdr", "sort-section",
+		"sort-common", "defsym", "wrap", "dynamic-list", "dynamic-list-data", "version-script", "script", "T", "section-start", "Ttext", "Tdata", "Tbss",
+		"Ttext-segment", "image-base", "entry", "e", "dynamic-linker", "no-dynamic-linker", "I", "enable-new-dtags", "disable-new-dtags",
+		"push-state", "pop-state", "fatal-warnings", "no-fatal-warnings", "unresolved-symbols", "library", "library-path",
+		"nmagic", "n", "omagic", "N", "relax", "no-relax", "pie", "no-pie", "emit-relocs", "q", "pack-dyn-relocs", "orphan-handling", "m", "demangle",
+		"no-demangle", "undefined-version", "no-undefined-version", "retain-symbols-file", "symbol-ordering-file", "no-keep-memory", "stack-size",
+		"rosegment", "no-rosegment", "merge-exidx-entries", "no-merge-exidx-entries", "fix-cortex-a53-843419", "fix-cortex-a8", "noinhibit-exec",
+		"no-ld-generated-unwind-info", "default-symver", "sysroot",
+	)
+	linkerStarts = []string{"Bs", "Bd", "Bno-symbolic", "z", "O", "l", "L", "warn-", "no-warn-", "error-unresolved"}
+)
+
+// linkArgs reads the arguments for the driver, and returns one that is not known: it might write further files. Files that are named
+// are inputs.
+func (p *parser) linkArgs() (unknown string) {
+	link := p.det.link
+	var linker []string
+	for i := 0; i < len(p.forDriver); i++ {
+		arg := p.forDriver[i]
+		words := []string{arg}
+		if driverValued[arg] {
+			i++
+			if i == len(p.forDriver) {
+				return arg
+			}
+			words = append(words, p.forDriver[i])
+		}
+		switch {
+		case arg == "-Xlinker":
+			linker = append(linker, words[1])
+			continue
+		case strings.HasPrefix(arg, "-Wl,"):
+			linker = append(linker, strings.Split(arg[len("-Wl,"):], ",")...)
+			continue
+		case !strings.HasPrefix(arg, "-"):
+			if !p.named1(arg) {
+				return arg
+			}
+		case !driverPlain[arg] && !hasAnyPrefix(arg, driverStarts):
+			return arg
+		}
+		if hasAnyPrefix(arg, driverChoice) {
+			link.choice = append(link.choice, words...)
+		}
+		p.linkPath(arg, words, "-L", "-B")
+		for _, word := range words {
+			p.namedIn(word, "-T")
+		}
+	}
+	for i, arg := range linker {
+		if !strings.HasPrefix(arg, "-") {
+			if strings.HasPrefix(arg, "@") {
+				return arg
+			}
+			p.namedIn(arg)
+			continue
+		}
+		name, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
+		if !linkerPlain[name] && !hasAnyPrefix(name, linkerStarts) {
+			return "-Wl," + arg
+		}
+		p.namedIn(value)
+		p.namedIn(arg, "-T")
+		words := linker[i:min(i+2, len(linker))]
+		switch name {
+		case "rpath", "rpath-link", "library-path":
+			if value == "" && len(words) > 1 {
+				value = words[1]
+			}
+			for dir := range strings.SplitSeq(value, ":") {
+				link.libDirs = append(link.libDirs, absolute(p.inv.Dir, dir))
+			}
+		default:
+			p.linkPath(arg, words, "-L")
+		}
+	}
+	return ""
+}
+
+// linkPath notes the directory of an option that names one in which libraries are searched for.
+func (p *parser) linkPath(arg string, words []string, options ...string) {
+	for _, option := range options {
+		dir, ok := strings.CutPrefix(arg, option)
+		if ok && dir == "" && len(words) > 1 {
+			dir = words[1]
+		}
+		if ok && dir != "" {
+			p.det.link.libDirs = append(p.det.link.libDirs, absolute(p.inv.Dir, dir))
+		}
+	}
+}
+
+// named1 makes a file that an argument names an input, and reports whether it is one.
+func (p *parser) named1(arg string) bool {
+	path := absolute(p.inv.Dir, arg)
+	info, err := p.files.Stat(path)
+	if arg == "" || err != nil || !isRegular(info) {
+		return false
+	}
+	if !slices.Contains(p.named, path) {
+		p.named = append(p.named, path)
+	}
+	return true
+}
+
+// namedIn does it for an argument, and for what follows one of the options in it.
+func (p *parser) namedIn(arg string, options ...string) {
+	p.named1(arg)
+	for _, option := range options {
+		if value, ok := strings.CutPrefix(arg, option); ok {
+			p.named1(value)
+		}
+	}
+}
+
+func hasAnyPrefix(s string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
+}
+
+// Plan implements frontend.Frontend. The compiler is run as it was called; where it calls a linker, that one is told to list the files it
+// reads, which changes nothing in any output.
+func (*Frontend) Plan(c *compile.Compilation, _ *compile.Toolchain, scratch string) frontend.Plan {
+	plan := frontend.Plan{Args: runArgs(c), Scratch: scratch}
+	if c.Detail.(*detail).link == nil || strings.ContainsAny(scratch, ",\"\\\n") {
+		return plan
+	}
+	list := linkList(scratch)
+	option := "-Wl,--dependency-file=" + list
+	plan.Args = append(slices.Clone(plan.Args), "-C", "link-arg="+option)
+	plan.Hidden = []string{list}
+	// rustc quotes the command of a link that failed, in messages and in JSON.
+	plan.Unmap = []string{` \"` + option + `\"`, "", ` "` + option + `"`, ""}
+	return plan
+}
+
+// linkList is the file in which the linker lists what it reads.
+func linkList(scratch string) string { return scratch + ".link.d" }

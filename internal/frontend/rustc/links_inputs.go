@@ -1,0 +1,217 @@
+package rustc
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+)
+
+// maxLinkList bounds what a linker lists.
+const maxLinkList = 16 << 20
+
+// linked adds what the linker read, and the names that it looked for in vain: a library that appears in a directory searched earlier, or
+// a shared one beside a static one, would be taken.
+func (g *gathering) linked(tc *compile.Toolchain) error {
+	copies := g.d.archives
+	if g.d.link != nil {
+		tools, ok := tc.Detail.(*linkTools)
+		if !ok || len(g.run.Plan.Hidden) == 0 {
+			return compile.Refuse(compile.ReasonLink, "the linker's list has no place")
+		}
+		text, _, err := g.files.Read(linkList(g.run.Plan.Scratch), maxLinkList)
+		if err != nil {
+			return compile.Refuse(compile.ReasonLink, "the linker lists no files: "+err.Error())
+		}
+		read, err := parseLinkList(text)
+		if err != nil {
+			return compile.Refuse(compile.ReasonLink, err.Error())
+		}
+		s := newLinkSearch(g, tools)
+		for _, spelled := range read {
+			path := absolute(g.c.Dir, spelled)
+			switch info, err := g.files.Stat(path); {
+			case slices.Contains(tools.own, filepath.Dir(path)):
+			case err != nil && g.temporary(path):
+				copies = copies || isArchive(path)
+			case err != nil || !isRegular(info):
+				return compile.Refuse(compile.ReasonInput, path)
+			default:
+				if !g.known[path] {
+					g.add(path)
+					s.found(path)
+				}
+			}
+		}
+		if err := s.absences(); err != nil {
+			return err
+		}
+	}
+	if !copies {
+		return nil
+	}
+	// The code of crates came by way of rustc: those whose names tell nothing may be among them.
+	plain, err := g.plainCrates()
+	if err != nil {
+		return compile.Refuse(compile.ReasonInput, err.Error())
+	}
+	for _, path := range plain {
+		g.add(path)
+	}
+	return nil
+}
+
+var (
+	rustcDir   = regexp.MustCompile(`/rustc[A-Za-z0-9]{6}/`)
+	driverFile = regexp.MustCompile(`/(cc|collect2-|lto-|[a-z.]*tmp)?[A-Za-z0-9-]{6,}\.(o|s|res|ltrans\d*\.o|lto\.o)$`)
+)
+
+// temporary reports whether a file that is gone was one of the compile's own: an object of its crate, or what rustc, the driver or gcc's
+// plugin made for the linker.
+func (g *gathering) temporary(path string) bool {
+	base := filepath.Base(path)
+	if filepath.Dir(path) == filepath.Dir(g.d.depInfo) && strings.HasPrefix(base, g.d.crate+g.d.extra+".") && strings.HasSuffix(base, ".o") {
+		return true
+	}
+	return rustcDir.MatchString(path) || strings.HasPrefix(path, g.tempDir()) && driverFile.MatchString(path)
+}
+
+func (g *gathering) tempDir() string {
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		if dir, ok := g.c.Getenv(name); ok && dir != "" {
+			return absolute(g.c.Dir, dir) + "/"
+		}
+	}
+	return "/tmp/"
+}
+
+func isArchive(path string) bool {
+	return strings.HasSuffix(path, ".rlib") || strings.HasSuffix(path, ".a")
+}
+
+// parseLinkList returns the files of the first rule of a linker's dependency file, each once. Blanks are escaped by a backslash, as are
+// backslashes before blanks and #; $ is doubled.
+func parseLinkList(text []byte) ([]string, error) {
+	rest := string(text)
+	if i := strings.Index(rest, "\n\n"); i >= 0 {
+		rest = rest[:i]
+	}
+	rest = strings.ReplaceAll(strings.TrimSuffix(rest, "\n"), "\\\n", " ")
+	if strings.Contains(rest, "\n") {
+		return nil, fmt.Errorf("the linker's list has more than one rule")
+	}
+	var words []string
+	var b strings.Builder
+	end := func() {
+		if b.Len() > 0 {
+			words = append(words, b.String())
+		}
+		b.Reset()
+	}
+	for i := 0; i < len(rest); i++ {
+		switch c := rest[i]; {
+		case c == ' ' || c == '\t':
+			end()
+		case c == '\\' && i+1 < len(rest) && strings.IndexByte(" \\#\t", rest[i+1]) >= 0, c == '$' && strings.HasPrefix(rest[i:], "$$"):
+			i++
+			b.WriteByte(rest[i])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	end()
+	if len(words) < 2 || !strings.HasSuffix(words[0], ":") {
+		return nil, fmt.Errorf("the linker's list is none")
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(words[1:], func(word string) bool {
+		known := seen[word]
+		seen[word] = true
+		return known
+	}), nil
+}
+
+// linkSearch works out which names a link looked for in vain.
+type linkSearch struct {
+	g     *gathering
+	dirs  []string            // searched, in order, each directory once
+	infos []frontend.FileInfo // of dirs; zero for one that is missing
+	names []map[string]bool   // that would have been found in each of dirs
+}
+
+func newLinkSearch(g *gathering, tools *linkTools) *linkSearch {
+	s := &linkSearch{g: g}
+	dirs := []string{g.c.Dir} // linker scripts name files relative to it
+	dirs = append(append(append(dirs, g.d.nativeDirs...), g.d.link.libDirs...), loaderDirs(g.c.Invocation)...)
+	for _, dir := range append(dirs, tools.libDirs...) {
+		info, err := g.files.Stat(dir)
+		if slices.Contains(s.dirs, dir) || err == nil && slices.ContainsFunc(s.infos, func(i frontend.FileInfo) bool { return i.Dev == info.Dev && i.Ino == info.Ino }) {
+			continue
+		}
+		s.dirs = append(s.dirs, dir)
+		s.infos = append(s.infos, info)
+		s.names = append(s.names, map[string]bool{})
+	}
+	return s
+}
+
+// loaderDirs are the directories of the loader in which GNU's linker looks for what shared libraries need.
+func loaderDirs(inv *compile.Invocation) []string {
+	var dirs []string
+	for _, name := range []string{"LD_RUN_PATH", "LD_LIBRARY_PATH"} {
+		list, _ := inv.Getenv(name)
+		for dir := range strings.SplitSeq(list, ":") {
+			if dir != "" {
+				dirs = append(dirs, absolute(inv.Dir, dir))
+			}
+		}
+	}
+	return dirs
+}
+
+// found notes where a file was found. One in none of the directories was named by its path, perhaps after a search.
+func (s *linkSearch) found(path string) {
+	base := filepath.Base(path)
+	names := []string{base}
+	if stem, ok := strings.CutSuffix(base, ".a"); ok && strings.HasPrefix(base, "lib") {
+		names = append(names, stem+".so")
+	} else if stem, ok := strings.CutSuffix(base, ".so"); ok && strings.HasPrefix(base, "lib") {
+		names = append(names, stem+".a")
+	}
+	in, err := s.g.files.Stat(filepath.Dir(path))
+	for i := range s.dirs {
+		for _, name := range names {
+			s.names[i][name] = true
+		}
+		if err == nil && s.infos[i].Dev == in.Dev && s.infos[i].Ino == in.Ino {
+			return
+		}
+	}
+}
+
+// absences notes the names that are absent. Those that are there were passed over, or chosen: both may change with their content.
+func (s *linkSearch) absences() error {
+	for i, dir := range s.dirs {
+		var absent []string
+		for name := range s.names[i] {
+			if !s.g.files.Exists(dir, name) {
+				absent = append(absent, name)
+				continue
+			}
+			path := dir + "/" + name
+			if info, err := s.g.files.Stat(path); err != nil || !isRegular(info) {
+				return compile.Refuse(compile.ReasonInput, path)
+			}
+			s.g.add(path)
+		}
+		if len(absent) > 0 {
+			slices.Sort(absent)
+			s.g.in.Absent = append(s.g.in.Absent, compile.AbsentNames{Dirs: []string{dir}, Names: absent})
+		}
+	}
+	return nil
+}

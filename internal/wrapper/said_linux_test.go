@@ -1,0 +1,54 @@
+package wrapper
+
+import (
+	"testing"
+
+	"github.com/compile-cache/compile-cache-action/internal/protocol"
+)
+
+// What an Early said, the compiler that runs after all does not say a second time, whoever decides that it runs. The daemon is
+// told all of it.
+func TestNothingIsSaidTwice(t *testing.T) {
+	for _, tt := range []struct{ name, early, says, want string }{
+		{"first lines", "a\nb\n", `a\nb\nc\n`, "a\nb\nc\n"},
+		{"once each", "a\n", `a\na\n`, "a\na\n"},
+		{"another order", "a\nb\n", `b\nx\na\n`, "a\nb\nx\n"},
+		{"no end", "a\n", `a\nb`, "a\nb"},
+		{"other words", "a\n", `aa\nb\n`, "a\naa\nb\n"},
+	} {
+		for _, end := range []struct {
+			name string
+			send func(p *peer)
+		}{
+			{"run", func(p *peer) {
+				p.send(&protocol.Run{Capture: true})
+				ran := p.ran()
+				in := newInstance(t)
+				if got, want := string(ran.Stderr), in.run("/usr/bin/printf", tt.says).stdout; got != want || !ran.Captured {
+					t.Errorf("%s: told of %q, want %q", tt.name, got, want)
+				}
+				p.send(protocol.Done{})
+			}},
+			{"run untold", func(p *peer) {
+				p.send(&protocol.Run{})
+				if ran := p.ran(); ran.Captured || len(ran.Stderr) > 0 {
+					t.Errorf("%s: told of %q, want nothing", tt.name, ran.Stderr)
+				}
+				p.send(protocol.Done{})
+			}},
+			{"execute", func(p *peer) { p.send(protocol.Exec{}) }},
+			{"hang up", func(*peer) {}},
+			{"garbage", func(p *peer) { p.write([]byte("garbage, and more of it")) }},
+		} {
+			in := newInstance(t)
+			in.serve(func(p *peer) {
+				p.request()
+				p.send(&protocol.Early{Stderr: []byte(tt.early)})
+				end.send(p)
+			})
+			if got, want := in.run(ccwrap, "/bin/sh", "-c", `printf "$0" >&2; exit 3`, tt.says), exits(3, "", tt.want); got != want {
+				t.Errorf("%s, then %s: got %v, want %v", tt.name, end.name, got, want)
+			}
+		}
+	}
+}
