@@ -24,7 +24,7 @@ var layers = []struct {
 	{1, []string{"internal/compile", "internal/wrapper"}},
 	{2, []string{
 		"internal/cache", "internal/cache/bucket/objects", "internal/cache/bucket/pack", "internal/credentials", "internal/frontend",
-		"internal/frontend/rustc/procmacro", "internal/report",
+		"internal/frontend/rustc/procmacro", "internal/recheck", "internal/report",
 	}},
 	{3, []string{
 		"internal/frontend/frontendtest", "internal/frontend/cc", "internal/frontend/rustc", "internal/key", "internal/github",

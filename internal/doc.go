@@ -23,6 +23,7 @@
 //   - cache/bucket/pack is the bytes of what lies in a bucket: packs, indexes, profiles, and their names.
 //   - credentials chooses one provider of credentials, and says which and why.
 //   - frontend is the contract of a compiler family; frontend/frontendtest lends its tests the disk.
+//   - recheck keeps records of hits that were compiled again and differed.
 //   - report makes numbers and text of events; the spool file of events is its only source.
 //
 // # One thing each
@@ -41,7 +42,7 @@
 //   - engine is the data path. Handle in handle.go reads top to bottom: parse, identify, lookup, restore or run and store, record.
 //   - daemon listens, limits, idles out and drains; wire.go and far.go are the one place where stores and engine are built.
 //   - oracle and fakecc are compilers for tests: a model of gcc that can tell a wrong object, and one that fails on command.
-//   - bench measures the whole against the plain compiler and ccache.
+//   - bench measures the whole against the plain compiler and ccache, and cargo builds against other caches of Rust.
 //
 // The programs, in ../cmd, come last. e2e is a module of its own that runs the action as GitHub would.
 package internal

@@ -1,6 +1,9 @@
 // Command compile-cache-bench measures compile-cache side by side with the plain compiler and with ccache; see internal/bench.
 //
 //	go build -o DIR ./cmd/... && DIR/compile-cache-bench small headers
+//	DIR/compile-cache-bench rust --project DIR
+//
+// The second measures cargo builds, beside sccache, kache and mbx where these are installed.
 //
 // Exit status: 0; 1 where a case failed; 2 for wrong usage. A gate that is not met is shown, not an error: what a
 // machine measures while others use it proves nothing.
@@ -61,6 +64,9 @@ func main() {
 
 // run is the program but for the process.
 func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "rust" {
+		return runRust(ctx, args[1:], env, stdout, stderr)
+	}
 	var f flags
 	exited := -1
 	parser, err := kong.New(&f,
@@ -111,32 +117,19 @@ func (f *flags) check() error {
 }
 
 func (f *flags) measure(ctx context.Context, env []string, stdout, stderr io.Writer) (err error) {
-	if f.Programs == "" {
-		self, err := os.Executable()
-		if err != nil {
+	if f.Programs, err = programsDir(f.Programs); err != nil {
+		return err
+	}
+	for _, dir := range []*string{&f.Project, &f.Versitygw} {
+		if err := absolute(dir); err != nil {
 			return err
 		}
-		f.Programs = filepath.Dir(self)
 	}
-	for _, dir := range []*string{&f.Programs, &f.Project, &f.Versitygw} {
-		if *dir != "" {
-			if *dir, err = filepath.Abs(*dir); err != nil {
-				return err
-			}
-		}
-	}
-	dir, err := os.MkdirTemp(f.Dir, "ccbench-")
+	dir, remove, err := workDir(f.Dir, f.Keep, stderr)
 	if err != nil {
 		return err
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return err
-	}
-	if f.Keep {
-		fmt.Fprintf(stderr, "kept in %s\n", dir)
-	} else {
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	}
+	defer func() { err = errors.Join(err, remove()) }()
 	report, err := bench.Run(ctx, bench.Options{
 		Programs: f.Programs, Dir: dir, Cases: f.Cases, Env: env, Now: time.Now, Progress: stderr,
 		Rounds: f.N, BuildRounds: f.Builds, PlainRounds: f.Plain, Flags: strings.Fields(f.Flags), HoldFor: f.Time, Herd: f.Herd,
@@ -149,17 +142,57 @@ func (f *flags) measure(ctx context.Context, env []string, stdout, stderr io.Wri
 		return err
 	}
 	if f.JSON != "" {
-		if err := writeJSON(f.JSON, report); err != nil {
+		if err := writeReport(f.JSON, report.WriteJSON); err != nil {
 			return err
 		}
 	}
 	return report.WriteTable(stdout)
 }
 
-func writeJSON(path string, r *bench.Report) error {
-	file, err := os.Create(path)
+// programsDir is where ccwrap and compile-cache are: beside this program, unless told otherwise.
+func programsDir(dir string) (string, error) {
+	if dir != "" {
+		return filepath.Abs(dir)
+	}
+	self, err := os.Executable()
+	return filepath.Dir(self), err
+}
+
+// absolute makes a path absolute; an empty one stays.
+func absolute(path *string) (err error) {
+	if *path != "" {
+		*path, err = filepath.Abs(*path)
+	}
+	return err
+}
+
+// workDir makes a directory to work in, and a function that removes it unless it is to be kept.
+func workDir(parent string, keep bool, stderr io.Writer) (dir string, remove func() error, err error) {
+	if dir, err = os.MkdirTemp(parent, "ccbench-"); err != nil {
+		return "", nil, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", nil, err
+	}
+	if keep {
+		fmt.Fprintf(stderr, "kept in %s\n", dir)
+		return dir, func() error { return nil }, nil
+	}
+	return dir, func() error { return os.RemoveAll(dir) }, nil
+}
+
+// writeReport writes a file anew. Who reads it meanwhile finds the old one.
+func writeReport(path string, write func(io.Writer) error) error {
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.WriteJSON(file), file.Close())
+	err = errors.Join(write(file), file.Chmod(0o644), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		os.Remove(file.Name())
+	}
+	return err
 }

@@ -19,6 +19,12 @@ func TestUsage(t *testing.T) {
 		{[]string{"-n", "0", "small"}, 2, "positive"},
 		{[]string{"--project", "/src", "project"}, 2, "--build"},
 		{[]string{"--rtt=-5ms", "bucket"}, 2, "--rtt"},
+		{[]string{"rust", "--help"}, 0, "sccache"},
+		{[]string{"rust"}, 2, "--project"},
+		{[]string{"rust", "--project", ".", "--cases", "warm,worm"}, 2, `no case "worm"`},
+		{[]string{"rust", "--project", ".", "--rounds", "0"}, 2, "positive"},
+		{[]string{"rust", "--project", ".", "--cargo", " "}, 2, "arguments of cargo"},
+		{[]string{"rust", "--project", ".", "--leaf", "none.rs"}, 1, "none.rs"},
 		{[]string{"--programs", "/nonexistent", "small"}, 1, "/nonexistent/ccwrap"},
 	} {
 		var out, errs bytes.Buffer

@@ -37,6 +37,7 @@ func (c *doctorCheckCmd) Run(a *app) error {
 	var all findings
 	a.checkSettings(all.say)
 	a.checkDirectory(all.say)
+	a.checkQuarantine(all.say)
 	a.checkPrograms(all.say)
 	a.checkCompilers(all.say)
 	a.checkDaemon(all.say)
@@ -97,6 +98,9 @@ func (a *app) checkSettings(say sayFunc) {
 		if on, _ := protocol.Bool(a.getenv(name)); on {
 			say("settings", "note", "", "%s is set", name)
 		}
+	}
+	if share, _ := config.ParseRecheck(a.getenv("COMPILE_CACHE_RECHECK")); share > 0 {
+		say("settings", "note", "", "COMPILE_CACHE_RECHECK is set: %g%% of the hits are compiled again", share)
 	}
 	for _, w := range config.Read(a.getenv).Warnings {
 		say("settings", "warning", "", "%s", w)

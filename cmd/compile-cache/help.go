@@ -34,6 +34,11 @@ var examples = map[string]string{
   compile-cache run -- sh -c './configure && make'
 The exit status is that of the command; 127 if it is absent, 126 if it cannot be executed.
 `,
+	"recheck": `  compile-cache recheck -- make -j8        every hit of the build is compiled again and compared
+  compile-cache recheck --percent 5% -- cargo build
+  compile-cache recheck                    what was found, and where the records lie
+The exit status with a build is the build's; without one, 1 where a stored result was wrong.
+`,
 	"stats": `  compile-cache stats
   compile-cache stats --json | jq .hit_rate
   compile-cache stats --zero               count from now on; what is stored stays

@@ -31,6 +31,7 @@ type commands struct {
 	Stop    stopCmd    `cmd:"" help:"Stop the daemon when it has finished what is under way."`
 	Stats   statsCmd   `cmd:"" help:"Show what the cache did."`
 	Report  reportCmd  `cmd:"" help:"Write a report of what the cache did."`
+	Recheck recheckCmd `cmd:"" help:"Run a build whose hits are compiled again and compared, or show what was found so."`
 	Explain explainCmd `cmd:"" help:"Tell why the last compile of a file was or was not answered from the cache."`
 	Doctor  doctorCmd  `cmd:"" help:"Check that everything the cache needs works here."`
 	Log     logCmd     `cmd:"" help:"Show the daemon's log."`

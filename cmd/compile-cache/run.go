@@ -19,6 +19,7 @@ import (
 
 type runCmd struct {
 	MaxSize string   `help:"Keep the store below this size, such as 5GiB or 10%." placeholder:"SIZE"`
+	Recheck string   `help:"Compile this share of the hits again and compare, such as 5%." placeholder:"P%"`
 	Quiet   bool     `short:"q" help:"Say nothing at the end."`
 	Command []string `arg:"" passthrough:"" help:"The build, after --."`
 }
@@ -40,6 +41,9 @@ func (c *runCmd) Run(a *app) error {
 	}
 	if c.MaxSize != "" {
 		a.setenv("COMPILE_CACHE_MAX_SIZE", c.MaxSize)
+	}
+	if c.Recheck != "" {
+		a.setenv("COMPILE_CACHE_RECHECK", c.Recheck)
 	}
 	// A run inside another, or inside a job that the action tags, counts for both.
 	run := strconv.FormatInt(a.now().UnixNano(), 36) + "-" + strconv.Itoa(os.Getpid())
@@ -184,6 +188,7 @@ func (a *app) summarize(run string, unrecorded int64, nonIncremental bool) {
 			s.Tally.Storage[i].Problems, s.Tally.Storage[i].OtherProblems = nil, 0
 		}
 		err = s.WriteTerminal(a.stderr)
+		a.warnOfFindings(s)
 		if c := s.Stats.ByCompiler; nonIncremental && c.Rustc.Sum()+c.Clippy.Sum() > 0 {
 			a.ui.hintf("%s", incrementalNote)
 		}

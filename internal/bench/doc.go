@@ -1,4 +1,5 @@
-// Package bench measures the cache side by side with the plain compiler and with ccache, where that is installed.
+// Package bench measures the cache side by side with the plain compiler and with ccache, where that is installed; and cargo builds
+// with those of other caches.
 //
 // # How it measures
 //
@@ -26,4 +27,21 @@
 //	bucket    a build of 500 C++ files on a machine that has nothing, from an S3 bucket at 0, 30 and 80 ms, beside one from a warm local
 //	          cache, a plain one, and ccache with its HTTP storage at the same distance. The distance is a proxy's, in this process (see
 //	          link). A machine is a cache directory and a daemon of its own; its time includes the start of the daemon.
+//
+// # Cargo builds
+//
+// RunRust measures whole cargo builds. Each side (plain cargo, ours, sccache, kache, mbx, a pruned target directory from one archive,
+// and a replay of outputs that knows nothing, which is the floor) has a copy of the project of its own, and a mark in the environment
+// of its processes, by which the CPU of its daemons is found: that of their own and of what they waited for, also where they run the
+// compiler. First builds, from empty caches, fill what the other kinds of builds find:
+//
+//	warm      without target directory; and again, which must compile nothing
+//	commit    after an edit of a leaf and of a crate amid the graph, with the target directory and without
+//	path      in a checkout that is new in every round; ours also with mapped paths
+//	fresh     on a machine that has nothing, from a bucket (the archive: from a file server) behind a link
+//	wrapper   the CPU of single calls of ccwrap
+//
+// Sources that were just written lie still for a moment before a build. CARGO_INCREMENTAL is 0 for all. What a first build leaves
+// daemons to do afterwards counts to it; what a fresh machine has to start counts to it too. A side that fails is left out, and
+// the report tells why; a run that is cut off reports what it had.
 package bench

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,7 @@ type link struct {
 	listener  net.Listener
 	target    string
 	roundTrip time.Duration
+	down, up  atomic.Int64 // bytes from and to the target so far
 
 	mu     sync.Mutex // guards conns and closed
 	conns  map[net.Conn]bool
@@ -107,13 +109,13 @@ func (l *link) carry(near *net.TCPConn) {
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { l.copy(far, near, open) })
-	both.Go(func() { l.copy(near, far, open) })
+	both.Go(func() { l.copy(far, near, open, &l.up) })
+	both.Go(func() { l.copy(near, far, open, &l.down) })
 	both.Wait()
 }
 
-// copy sends on what it reads half a round trip after it came, and at the earliest as if it had come when the connection was open.
-func (l *link) copy(to, from *net.TCPConn, open time.Time) {
+// copy sends on what it reads, and counts, half a round trip after it came, and at the earliest as if it had come when the connection was open.
+func (l *link) copy(to, from *net.TCPConn, open time.Time, moved *atomic.Int64) {
 	way := make(chan chunk, chunksOnWay)
 	var sender sync.WaitGroup
 	sender.Go(func() {
@@ -140,6 +142,7 @@ func (l *link) copy(to, from *net.TCPConn, open time.Time) {
 			came = open
 		}
 		if n > 0 {
+			moved.Add(int64(n))
 			way <- chunk{came.Add(l.roundTrip / 2), buffer[:n]}
 		}
 		if err != nil {

@@ -23,9 +23,15 @@ const maxMessages = 2000
 
 // run runs a process and measures it. It must end with status 0; its messages go into the error.
 func (s *suite) run(ctx context.Context, j job) (Sample, error) {
+	sample, _, err := s.runSaying(ctx, j)
+	return sample, err
+}
+
+// runSaying is run that also returns what the process said.
+func (s *suite) runSaying(ctx context.Context, j job) (Sample, []byte, error) {
 	log, err := os.CreateTemp(s.Dir, "messages-*")
 	if err != nil {
-		return Sample{}, err
+		return Sample{}, nil, err
 	}
 	defer os.Remove(log.Name())
 	defer log.Close()
@@ -34,12 +40,12 @@ func (s *suite) run(ctx context.Context, j job) (Sample, error) {
 	began := s.Now()
 	err = cmd.Run()
 	wall := s.Now().Sub(began)
+	said, readErr := os.ReadFile(log.Name())
 	if err != nil {
-		said, _ := os.ReadFile(log.Name())
 		said = said[max(0, len(said)-maxMessages):]
-		return Sample{}, fmt.Errorf("%s: %w\n%s", strings.Join(j.argv, " "), err, said)
+		return Sample{}, nil, fmt.Errorf("%s: %w\n%s", strings.Join(j.argv, " "), err, said)
 	}
-	return Sample{Wall: wall, CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, nil
+	return Sample{Wall: wall, CPU: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, said, readErr
 }
 
 // output runs a process unmeasured and returns what it prints.

@@ -18,6 +18,15 @@ type Report struct {
 	Versions Versions  `json:"versions"`
 	Cases    []*Case   `json:"cases"`
 	Gates    []Gate    `json:"gates"`
+	Absent   []Absent  `json:"absent,omitempty"`  // of what was asked for, what was not measured
+	CutOff   string    `json:"cut_off,omitempty"` // why the run ended early; "" where it did not
+}
+
+// Absent is a variant of a case that was not measured, or not in all rounds.
+type Absent struct {
+	Case    string `json:"case"`
+	Variant string `json:"variant"`
+	Why     string `json:"why"`
 }
 
 // Machine is where it ran. Loads are of the last minute.
@@ -37,6 +46,11 @@ type Versions struct {
 	Ccache       string `json:"ccache"`
 	CC           string `json:"cc"`
 	CXX          string `json:"cxx"`
+
+	// Of the benchmark of cargo builds.
+	Cargo string            `json:"cargo,omitempty"`
+	Rustc string            `json:"rustc,omitempty"`
+	Peers map[string]string `json:"peers,omitempty"` // what they say of themselves, by name
 }
 
 // Case is one measurement.

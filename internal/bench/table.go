@@ -14,7 +14,14 @@ func (r *Report) WriteTable(w io.Writer) error {
 	p := &printer{w: w}
 	m, v := r.Machine, r.Versions
 	p.line("%d cores of %s, %s, kernel %s, load %.2f before and %.2f after", m.Cores, m.Model, m.System, m.Kernel, m.LoadBegin, m.LoadEnd)
-	p.line("compile-cache %s; %s; %s; %s", v.CompileCache, or(v.Ccache, "no ccache"), v.CC, v.CXX)
+	if v.Cargo != "" {
+		p.line("compile-cache %s; %s; %s", v.CompileCache, v.Rustc, v.Cargo)
+		for _, name := range slices.Sorted(maps.Keys(v.Peers)) {
+			p.line("%s", v.Peers[name])
+		}
+	} else {
+		p.line("compile-cache %s; %s; %s; %s", v.CompileCache, or(v.Ccache, "no ccache"), v.CC, v.CXX)
+	}
 	for _, c := range r.Cases {
 		p.line("\n%s: %s", c.Name, c.What)
 		p.settings(c)
@@ -23,6 +30,12 @@ func (r *Report) WriteTable(w io.Writer) error {
 		p.numbers(c)
 	}
 	p.gates(r.Gates)
+	for _, a := range r.Absent {
+		p.line("not measured: %s, %s: %s", a.Variant, a.Case, a.Why)
+	}
+	if r.CutOff != "" {
+		p.line("cut off: %s", r.CutOff)
+	}
 	return p.err
 }
 
@@ -106,18 +119,24 @@ func (p *printer) gates(gates []Gate) {
 	p.line("\ngates")
 	var rows [][]string
 	for _, g := range gates {
-		bound := "<="
-		if g.AtLeast {
-			bound = ">="
-		}
-		state := "NOT MET"
-		switch {
-		case g.GoalMet:
-			state = "goal met"
-		case g.Met:
-			state = "met"
-		}
-		rows = append(rows, []string{g.What, fmt.Sprintf("%s %g", bound, g.Gate), fmt.Sprintf("%g", g.Goal), fmt.Sprintf("%.4g %s", g.Measured, g.Unit), state})
+		rows = append(rows, []string{g.What, fmt.Sprintf("%s %g", g.bound(), g.Gate), fmt.Sprintf("%g", g.Goal), fmt.Sprintf("%.4g %s", g.Measured, g.Unit), g.state()})
 	}
 	p.table([]string{"what", "gate", "goal", "measured", ""}, rows)
+}
+
+func (g *Gate) bound() string {
+	if g.AtLeast {
+		return ">="
+	}
+	return "<="
+}
+
+func (g *Gate) state() string {
+	switch {
+	case g.GoalMet:
+		return "goal met"
+	case g.Met:
+		return "met"
+	}
+	return "NOT MET"
 }

@@ -31,6 +31,17 @@ var ErrNotFound = errors.New("not found")
 // ErrReadOnly is the answer to a put where nothing may be written. Stores may wrap it.
 var ErrReadOnly = errors.New("read-only")
 
+// ErrWithdrawn is the answer where what lies under a key was found wrong: there is nothing, and nothing is to be put there. It is an
+// ErrNotFound. Stores may wrap it.
+var ErrWithdrawn error = withdrawnError{}
+
+type withdrawnError struct{}
+
+func (withdrawnError) Error() string {
+	return "its key was withdrawn: a recheck found the result wrong"
+}
+func (withdrawnError) Is(target error) bool { return target == ErrNotFound }
+
 // CorruptError says that what lay under a name was not what the name promises. The bytes are no longer found there.
 type CorruptError struct {
 	Name  string // what was wrong: "blob 1a2b...", "result 3c4d..."
@@ -123,6 +134,16 @@ type Users interface {
 type Publisher interface {
 	// Publish makes all that was put before visible, and returns when that is done or ctx has ended.
 	Publish(ctx context.Context) error
+}
+
+// Withdrawer is implemented by stores that let what they hold be doubted.
+type Withdrawer interface {
+	// Withdraw takes a key out of use, because its results were found wrong: from now on, in later processes too, Result and
+	// PutResult of it answer ErrWithdrawn.
+	Withdraw(ctx context.Context, key digest.Key) error
+	// Reverify reads a blob to its end, whatever was known of it, and returns what Open or its reader would: ErrNotFound, or a
+	// *CorruptError.
+	Reverify(ctx context.Context, d digest.Digest) error
 }
 
 type readOnly struct{}

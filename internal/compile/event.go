@@ -30,6 +30,8 @@ type Event struct {
 	BytesRead    int64     `json:"bytes_read,omitempty"`   // of outputs, from the cache
 	BytesStored  int64     `json:"bytes_stored,omitempty"` // newly written to the cache
 	Inputs       int       `json:"inputs,omitempty"`       // files the key depends on
+	Recheck      Verdict   `json:"recheck,omitempty"`      // of a hit that was compiled again: what came of it
+	Quarantine   string    `json:"quarantine,omitempty"`   // path of the record of what a recheck found
 	Storage      *Storage  `json:"storage,omitempty"`      // of no invocation: what a tier beyond this machine did
 }
 

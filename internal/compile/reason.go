@@ -13,13 +13,15 @@ type Reason struct {
 
 // Reasons of misses.
 const (
-	ReasonNew      ReasonID = "new"     // no earlier compile of this file with these arguments
-	ReasonChanged  ReasonID = "changed" // an input, flag, variable or the compiler differs from the nearest earlier compile
-	ReasonEvicted  ReasonID = "evicted" // the result was known but is no longer stored
-	ReasonCorrupt  ReasonID = "corrupt" // stored bytes did not match their digest
-	ReasonRecache  ReasonID = "recache" // COMPILE_CACHE_RECACHE is set
-	ReasonStorage  ReasonID = "storage" // the store could not be read
-	ReasonNoOutput ReasonID = "restore" // the outputs could not be put in place
+	ReasonNew         ReasonID = "new"         // no earlier compile of this file with these arguments
+	ReasonChanged     ReasonID = "changed"     // an input, flag, variable or the compiler differs from the nearest earlier compile
+	ReasonEvicted     ReasonID = "evicted"     // the result was known but is no longer stored
+	ReasonCorrupt     ReasonID = "corrupt"     // stored bytes did not match their digest
+	ReasonRecache     ReasonID = "recache"     // COMPILE_CACHE_RECACHE is set
+	ReasonStorage     ReasonID = "storage"     // the store could not be read
+	ReasonNoOutput    ReasonID = "restore"     // the outputs could not be put in place
+	ReasonRecheck     ReasonID = "recheck"     // a hit that was compiled again and compared
+	ReasonQuarantined ReasonID = "quarantined" // a recheck found the result wrong
 )
 
 // Reasons of uncacheable compiles.

@@ -11,6 +11,8 @@ var Reasons = []Reason{
 	{ReasonRecache, Miss, "COMPILE_CACHE_RECACHE is set", "unset COMPILE_CACHE_RECACHE to use stored results"},
 	{ReasonStorage, Miss, "the store could not be read", "compile-cache doctor tells what the store answers"},
 	{ReasonNoOutput, Miss, "the outputs could not be put in place", "check space and permissions where the outputs go"},
+	{ReasonRecheck, Miss, "COMPILE_CACHE_RECHECK chose it to be compiled again and compared", "unset COMPILE_CACHE_RECHECK to use stored results"},
+	{ReasonQuarantined, Miss, "a recheck found the stored result wrong, and its key incomplete; it is not used any more", "compile-cache recheck tells what differed"},
 
 	{ReasonUnknownOption, Uncacheable, "the option is not known to this version", "report the option, or leave it out"},
 	{ReasonOption, Uncacheable, "the option writes further files, reads files that no dependency output names, or prints what changes from call to call",

@@ -65,9 +65,12 @@ func Read(getenv func(string) string) Config {
 	setBucket(&c, getenv, "COMPILE_CACHE_BUCKET", &c.Bucket)
 	setBucket(&c, getenv, "COMPILE_CACHE_EDGE", &c.Edge)
 	set(&c, getenv, "COMPILE_CACHE_PROFILE", &c.Profile, parseProfile)
-	for _, name := range []string{"COMPILE_CACHE_REMOTE", "COMPILE_CACHE_RECHECK"} {
-		if v := getenv(name); v != "" && v != "off" && v != "0" {
-			c.Warnings = append(c.Warnings, fmt.Sprintf("%s is set, but this version has no such feature yet; it is ignored", name))
+	if v := getenv("COMPILE_CACHE_REMOTE"); v != "" && v != "off" && v != "0" {
+		c.Warnings = append(c.Warnings, "COMPILE_CACHE_REMOTE is set, but this version has no such feature yet; it is ignored")
+	}
+	if v := getenv("COMPILE_CACHE_RECHECK"); v != "" {
+		if _, err := ParseRecheck(v); err != nil {
+			c.Warnings = append(c.Warnings, fmt.Sprintf("COMPILE_CACHE_RECHECK=%q: %v; nothing is compiled again", v, err))
 		}
 	}
 	_, ignored := ParseRoots(getenv("COMPILE_CACHE_ROOTS"))

@@ -22,6 +22,7 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/github"
 	"github.com/compile-cache/compile-cache-action/internal/key"
 	"github.com/compile-cache/compile-cache-action/internal/protocol"
+	"github.com/compile-cache/compile-cache-action/internal/recheck"
 	"github.com/compile-cache/compile-cache-action/internal/report"
 )
 
@@ -80,6 +81,7 @@ func build(o Options, log *slog.Logger) (*Server, error) {
 			return filepath.Join(scratch, strconv.Itoa(os.Getpid())+"-"+strconv.FormatUint(serial.Add(1), 10))
 		},
 		Record: func(e *compile.Event) { s.record(e) }, Now: o.Now, Log: log, MadeBy: o.MadeBy,
+		Quarantine: recheck.Dir(o.Place.Dir),
 	})
 	return s, nil
 }

@@ -5,6 +5,8 @@
 // Beside it, package bucket runs the product with a bucket, on the real servers that package realm starts: versitygw, with IAM and STS,
 // and Toxiproxy, which are tools of the same go.mod.
 //
+// Package rust builds real workspaces with cargo through the product, and compares what comes out with plain builds.
+//
 // What act does not do as a runner does: it kills no process at the end of a job, gives `run` steps variables that a runner
 // keeps to actions, and has no limit on summaries. No test here depends on these.
 package e2e

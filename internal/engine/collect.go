@@ -91,7 +91,7 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 		result.Outputs = append(result.Outputs, b.stored)
 		c.event.BytesStored += b.stored.Blob.Size()
 	}
-	if err := c.Store.PutResult(ctx, cur.Key, result); err != nil {
+	if err := c.putResult(ctx, cur.Key, result); err != nil {
 		return err
 	}
 	if err := c.Store.AddInputSet(ctx, c.recipe.Key, set); err != nil {

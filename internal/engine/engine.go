@@ -34,6 +34,8 @@ type Config struct {
 	Log       *slog.Logger
 	MadeBy    string   // who makes results, for people
 	Env       []string // names of variables that hold settings; see settings.go
+	// Quarantine is the directory for records of rechecks that found something; "" for none.
+	Quarantine string
 }
 
 // Engine answers invocations.

@@ -64,6 +64,9 @@ func (c *call) handle(ctx context.Context) Answer {
 	telling := cache.WithAway(ctx, c.client.Away) // until the wrapper has something to do
 	found := c.lookup(telling)
 	c.event.LookupMS = ms(c.Now().Sub(c.began))
+	if found.result != nil && c.rechecks(found.key) {
+		return c.recheck(ctx, found)
+	}
 	if found.result != nil {
 		replay, err := c.restore(telling, found.result)
 		if err == nil {
@@ -191,6 +194,10 @@ func (c *call) match(ctx context.Context, sets []*compile.InputSet, asked []dige
 			*f = finding{result: r, key: cur.Key, set: set, inputs: len(set.Paths)}
 			break
 		}
+		if errors.Is(err, cache.ErrWithdrawn) {
+			f.reason, f.detail = compile.ReasonQuarantined, cur.Key.Short()
+			continue
+		}
 		if !errors.Is(err, cache.ErrNotFound) {
 			f.reason, f.detail = storeReason(err)
 			c.Log.Warn("read result", "key", cur.Key.Short(), "error", err)
@@ -210,8 +217,14 @@ func (c *call) hit(ctx context.Context, f finding, replay *Replay) Answer {
 	c.event.Inputs = f.inputs
 	c.event.CompileMS = ms(f.result.Wall)
 	c.event.CompileCPUMS = ms(f.result.CPU)
+	c.used(ctx, f)
+	return Answer{Replay: replay}
+}
+
+// used keeps near what a hit was found by, and tells the store of the use.
+func (c *call) used(ctx context.Context, f finding) {
 	if c.set.readOnly {
-		return Answer{Replay: replay}
+		return
 	}
 	if f.distant {
 		// The next lookup on this machine asks nobody.
@@ -220,7 +233,6 @@ func (c *call) hit(ctx context.Context, f finding, replay *Replay) Answer {
 		}
 	}
 	c.use(f.key, f.set, f.result)
-	return Answer{Replay: replay}
 }
 
 // use tells the store what this compile used or made, where it wants to know.

@@ -13,6 +13,7 @@ import (
 type settings struct {
 	readOnly    bool         // COMPILE_CACHE_READONLY: no tier is written
 	recache     bool         // COMPILE_CACHE_RECACHE: no lookup, results replaced
+	recheck     float64      // COMPILE_CACHE_RECHECK: percent of the hits that are compiled again and compared
 	salt        string       // COMPILE_CACHE_KEY_SALT
 	keyEnv      []string     // COMPILE_CACHE_KEY_ENV: names of further variables, separated by commas or spaces
 	extraInputs []string     // COMPILE_CACHE_EXTRA_INPUTS: further input files, separated like PATH
@@ -32,6 +33,8 @@ func readSettings(inv *compile.Invocation) settings {
 			s.readOnly, _ = protocol.Bool(value)
 		case "RECACHE":
 			s.recache, _ = protocol.Bool(value)
+		case "RECHECK":
+			s.recheck, _ = config.ParseRecheck(value) // the daemon's configuration warns
 		case "KEY_SALT":
 			s.salt = value
 		case "KEY_ENV":

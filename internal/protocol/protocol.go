@@ -18,7 +18,7 @@
 //	                          <-   Probe    run this and tell what it printed
 //	Answer                    ->            (any number of times, also after Ran)
 //	                          <-   Run      run the compiler as a child, perhaps with these arguments
-//	Ran                       ->            how it went
+//	Ran                       ->            how it went; after a quiet Run the conversation goes on as if there had been none
 //	                          <-   Done     all is collected and recorded; exit as the compiler did       (end)
 //	                          <-   Wait     still at work; sent every WaitEvery at least
 //
@@ -106,7 +106,7 @@ type Replay struct {
 type Run struct {
 	Args    []string // arguments in place of the request's; nil: those of the request
 	Capture bool     // copy stdout and stderr for Ran while passing them on; false: the child inherits them
-	Quiet   bool     // with Capture: pass nothing on
+	Quiet   bool     // with Capture: pass nothing on; unless Done says so, it is not how this call ends
 	Unmap   []string // with Capture: pairs of texts; the first of each is replaced by the second in what is passed on and copied
 }
 

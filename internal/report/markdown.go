@@ -52,6 +52,7 @@ func (s *Summary) markdown(d detail) string {
 		fmt.Fprintf(&b, "| %s | %d | %s |\n", strings.ReplaceAll(string(o), "_", " "), *s.Tally.Outcomes.Of(o), note)
 	}
 	b.WriteByte('\n')
+	s.markdownRechecks(&b, d.reasons)
 	if d.reasons > 0 {
 		s.markdownStorage(&b)
 	}

@@ -30,6 +30,7 @@ type Stats struct {
 	MaxSizeBytes int64     `json:"max_size_bytes"` // 0: not known
 
 	Storage []StorageStats `json:"storage,omitempty"` // tiers beyond this machine, where there were any
+	Recheck *Rechecks      `json:"recheck,omitempty"` // hits that were compiled again, where there were any
 }
 
 // Reasons counts by reason id.
@@ -93,6 +94,7 @@ func (t *Tally) Stats() *Stats {
 		ByCompiler:  t.Compilers,
 		TimeSavedMS: int64(math.Round(t.SavedMS)),
 		Bytes:       Bytes{Read: t.BytesRead, Stored: t.BytesStored},
+		Recheck:     t.Recheck,
 	}
 	s.Storage, s.Requests, s.Bytes.Downloaded, s.Bytes.Uploaded = t.storageStats()
 	if rate, ok := t.Outcomes.HitRate(); ok {

@@ -137,6 +137,7 @@ type Tally struct {
 	BytesStored int64      `json:"bytes_stored"` // newly written to the cache
 
 	Storage []StorageSum `json:"storage,omitempty"` // of tiers beyond this machine
+	Recheck *Rechecks    `json:"recheck,omitempty"` // nil where there were none
 }
 
 // Add counts an event whose outcome is one of compile.Outcomes, or a record of a tier; others do not count.
@@ -169,6 +170,7 @@ func (t *Tally) Add(e *compile.Event) {
 	if e.Outcome != compile.Hit {
 		t.CPUMS += finite(e.CompileCPUMS)
 	}
+	t.addRecheck(e)
 	t.BytesRead += e.BytesRead
 	t.BytesStored += e.BytesStored
 }
@@ -221,6 +223,10 @@ func (t *Tally) clone() Tally {
 	c := *t
 	c.Miss, c.Uncacheable, c.Bypassed = maps.Clone(t.Miss), maps.Clone(t.Uncacheable), maps.Clone(t.Bypassed)
 	c.Storage = slices.Clone(t.Storage)
+	if t.Recheck != nil {
+		r := *t.Recheck
+		c.Recheck = &r
+	}
 	for i := range c.Storage {
 		c.Storage[i] = c.Storage[i].clone()
 	}

@@ -30,6 +30,7 @@ func (s *Summary) WriteTerminal(w io.Writer) error {
 	for _, c := range s.NotStored {
 		fmt.Fprintf(&b, "  not stored: %s: %s\n", plural(c.Count, "result", "results"), inert(c.Text))
 	}
+	s.writeRechecks(&b)
 	if s.Tally.BytesRead > 0 || s.Tally.BytesStored > 0 {
 		fmt.Fprintf(&b, "  cache: %s read, %s stored\n", bytesText(s.Tally.BytesRead), bytesText(s.Tally.BytesStored))
 	}
@@ -121,6 +122,9 @@ func (s *Summary) WriteStats(w io.Writer) error {
 	row("stored in cache", bytesText(st.Bytes.Stored))
 	if s.Tally.NotStored > 0 {
 		row("not stored", s.Tally.NotStored)
+	}
+	if st.Recheck != nil {
+		row("rechecked", st.Recheck)
 	}
 	size := bytesText(st.SizeBytes)
 	if st.MaxSizeBytes > 0 {

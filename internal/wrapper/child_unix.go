@@ -76,6 +76,14 @@ func (t *conversation) run(r *protocol.Run) (*protocol.Ran, int) {
 	if r.Capture || t.said != nil {
 		streams = capture(&files)
 	}
+	if r.Quiet {
+		if streams == nil {
+			return nil, t.become() // what it says would be heard
+		}
+		for _, s := range streams {
+			s.to = -1
+		}
+	}
 	if streams == nil && len(r.Unmap) > 0 {
 		args = t.args // nobody is between the compiler and its reader, so it must not speak of other names
 	}
@@ -99,11 +107,16 @@ func (t *conversation) run(r *protocol.Run) (*protocol.Ran, int) {
 		return nil, t.become()
 	}
 	signals.forwardTo(ch)
-	t.child = pump(ch, streams, -1)
+	o := pump(ch, streams, -1)
+	if r.Quiet {
+		t.quiet = o
+	} else {
+		t.child = o
+	}
 	ran := &protocol.Ran{
-		WaitStatus: uint32(t.child.status),
-		WallNS:     uint64(t.child.wall),
-		CPUNS:      uint64(t.child.cpu),
+		WaitStatus: uint32(o.status),
+		WallNS:     uint64(o.wall),
+		CPUNS:      uint64(o.cpu),
 	}
 	if r.Capture && len(streams) == 2 && streams[0].complete() && streams[1].complete() {
 		ran.Captured, ran.Stdout, ran.Stderr = true, streams[0].data, streams[1].data

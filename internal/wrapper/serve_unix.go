@@ -27,6 +27,7 @@ type conversation struct {
 	child *outcome  // of the compiler, once it ran
 	token *jobToken // once the daemon waits for another machine
 	said  *said     // after an Early
+	quiet *outcome  // of the last quiet run, which counts only if the daemon says so
 }
 
 // serve asks the daemon and does what it says.
@@ -126,7 +127,10 @@ func (t *conversation) listen(maxWait time.Duration) (verdict, int, error) {
 			return answered, int(r.Status), nil
 		case kind == protocol.TypeExec && len(payload) == 0 && !ran:
 			return toExec, 0, nil
-		case kind == protocol.TypeDone && len(payload) == 0 && ran:
+		case kind == protocol.TypeDone && len(payload) == 0 && (ran || t.quiet != nil):
+			if !ran {
+				t.child = t.quiet
+			}
 			return answered, 0, nil
 		case kind == protocol.TypeRun && !ran:
 			r, err := protocol.ParseRun(payload)

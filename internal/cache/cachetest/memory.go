@@ -13,7 +13,7 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 )
 
-// Memory is a cache.Store and cache.Notes in memory, for tests. The zero Memory is empty and ready. It keeps stored forms, so
+// Memory is a cache.Store, cache.Notes and cache.Withdrawer in memory, for tests. The zero Memory is empty and ready. It keeps stored forms, so
 // what cannot be encoded cannot be put, and what is returned shares nothing with what was put.
 type Memory struct {
 	mu      sync.Mutex
@@ -21,15 +21,20 @@ type Memory struct {
 	sets    map[digest.Key][][]byte // newest first
 	notes   map[digest.Key][]byte
 	blobs   map[digest.Digest][]byte
+	gone    map[digest.Key][]byte // withdrawn
 }
 
 var (
-	_ cache.Store = (*Memory)(nil)
-	_ cache.Notes = (*Memory)(nil)
+	_ cache.Store      = (*Memory)(nil)
+	_ cache.Notes      = (*Memory)(nil)
+	_ cache.Withdrawer = (*Memory)(nil)
 )
 
 // Result implements cache.Store.
 func (m *Memory) Result(ctx context.Context, key digest.Key) (*compile.Result, error) {
+	if _, err := lookup(ctx, m, &m.gone, key); err == nil {
+		return nil, cache.ErrWithdrawn
+	}
 	b, err := lookup(ctx, m, &m.results, key)
 	if err != nil {
 		return nil, err
@@ -42,6 +47,9 @@ func (m *Memory) PutResult(ctx context.Context, key digest.Key, r *compile.Resul
 	b, err := compile.AppendResult(nil, r)
 	if err != nil {
 		return fmt.Errorf("put result: %w", err)
+	}
+	if _, err := lookup(ctx, m, &m.gone, key); err == nil {
+		return fmt.Errorf("put result: %w", cache.ErrWithdrawn)
 	}
 	return keep(ctx, m, &m.results, key, b)
 }
@@ -111,6 +119,20 @@ func (m *Memory) Put(ctx context.Context, d digest.Digest, open func() (io.ReadC
 		return fmt.Errorf("put blob: content is %v, want %v", got, d)
 	}
 	return keep(ctx, m, &m.blobs, d, b)
+}
+
+// Withdraw implements cache.Withdrawer.
+func (m *Memory) Withdraw(ctx context.Context, key digest.Key) error {
+	return keep(ctx, m, &m.gone, key, nil)
+}
+
+// Reverify implements cache.Withdrawer.
+func (m *Memory) Reverify(ctx context.Context, d digest.Digest) error {
+	b, err := lookup(ctx, m, &m.blobs, d)
+	if err == nil && digest.Of(b) != d {
+		err = &cache.CorruptError{Name: "blob " + d.String(), Cause: fmt.Errorf("content is %v", digest.Of(b))}
+	}
+	return err
 }
 
 // Note implements cache.Notes.

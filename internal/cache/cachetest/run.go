@@ -26,6 +26,7 @@ func Run(t *testing.T, newStore func(t *testing.T) cache.Store) {
 	t.Run("sources", func(t *testing.T) { runSources(t, newStore(t)) })
 	t.Run("ended", func(t *testing.T) { runEnded(t, newStore(t)) })
 	t.Run("notes", func(t *testing.T) { runNotes(t, newStore(t)) })
+	t.Run("withdrawn", func(t *testing.T) { runWithdrawn(t, newStore(t)) })
 	t.Run("concurrency", func(t *testing.T) { runConcurrency(t, newStore(t)) })
 }
 
@@ -283,6 +284,44 @@ func runNotes(t *testing.T, store cache.Store) {
 	}
 	if got, err := notes.Note(ctx, key); err != nil || string(got) != "\x00\xff" {
 		t.Errorf("Note after a refused put = %q, %v; want the earlier one", got, err)
+	}
+}
+
+// runWithdrawn takes a key out of use. A store that cannot do so has nothing to keep here.
+func runWithdrawn(t *testing.T, store cache.Store) {
+	w, ok := store.(cache.Withdrawer)
+	if !ok {
+		return
+	}
+	ctx, wrong, right := t.Context(), digest.KeyOf([]byte("wrong")), digest.KeyOf([]byte("right"))
+	for _, k := range []digest.Key{wrong, right} {
+		if err := store.PutResult(ctx, k, wordResult("r")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := w.Withdraw(ctx, wrong); err != nil {
+			t.Fatalf("Withdraw = %v", err)
+		}
+		if r, err := store.Result(ctx, wrong); !errors.Is(err, cache.ErrWithdrawn) || !errors.Is(err, cache.ErrNotFound) {
+			t.Errorf("Result of a withdrawn key = %v, %v; want ErrWithdrawn, which is an ErrNotFound", r, err)
+		}
+		if err := store.PutResult(ctx, wrong, wordResult("r")); !errors.Is(err, cache.ErrWithdrawn) {
+			t.Errorf("PutResult of a withdrawn key = %v, want ErrWithdrawn", err)
+		}
+		if _, err := store.Result(ctx, right); err != nil {
+			t.Errorf("Result of another key = %v, want it", err)
+		}
+	}
+	d := digest.Of([]byte("blob"))
+	if err := w.Reverify(ctx, d); !errors.Is(err, cache.ErrNotFound) {
+		t.Errorf("Reverify of no blob = %v, want ErrNotFound", err)
+	}
+	if err := store.Put(ctx, d, reader("blob")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Reverify(ctx, d); err != nil {
+		t.Errorf("Reverify = %v, want nil", err)
 	}
 }
 

@@ -40,7 +40,7 @@ type Options struct {
 	Before func(op Op, path string) error
 }
 
-// Store is a cache.Store, cache.FileOpener, cache.Notes and cache.Closer on a directory.
+// Store is a cache.Store, cache.FileOpener, cache.Notes, cache.Withdrawer and cache.Closer on a directory.
 type Store struct {
 	opts    Options
 	classes []string // own class, then the other readable ones; a class is its index here
@@ -49,11 +49,12 @@ type Store struct {
 	log     *slog.Logger
 	now     func() time.Time
 
-	memory   *memory
-	verified *verified
-	uses     *uses
-	size     *size
-	keeper   *keeper
+	memory    *memory
+	withdrawn *withdrawn
+	verified  *verified
+	uses      *uses
+	size      *size
+	keeper    *keeper
 
 	fullUntil atomic.Int64 // nanoseconds since the epoch; puts are refused before
 	lastAdded atomic.Int64 // time given to the last input set, so that two never have the same
@@ -64,6 +65,7 @@ var (
 	_ cache.FileOpener = (*Store)(nil)
 	_ cache.Notes      = (*Store)(nil)
 	_ cache.Closer     = (*Store)(nil)
+	_ cache.Withdrawer = (*Store)(nil)
 )
 
 // Open opens the store of an instance directory and makes what is missing of it. It refuses a store that is not this
@@ -102,15 +104,16 @@ func Open(opts Options) (*Store, error) {
 		}
 	}
 	s := &Store{
-		opts:     opts,
-		classes:  read,
-		dir:      root,
-		files:    files{before: opts.Before},
-		log:      opts.Logger,
-		now:      opts.Now,
-		memory:   newMemory(opts.MemoryBytes),
-		verified: newVerified(maxVerified),
-		uses:     newUses(),
+		opts:      opts,
+		classes:   read,
+		dir:       root,
+		files:     files{before: opts.Before},
+		log:       opts.Logger,
+		now:       opts.Now,
+		memory:    newMemory(opts.MemoryBytes),
+		withdrawn: newWithdrawn(opts.Dir, read),
+		verified:  newVerified(maxVerified),
+		uses:      newUses(),
 	}
 	s.size = newSize(s.sizePath())
 	s.keeper = startKeeper(s)

@@ -21,6 +21,8 @@
 //	store/v1/size                                     about how much is stored, see size.go
 //	store/v1/trim.lock                                held (flock) by the process that trims
 //	quarantine/<kind>-<name>                          what was found corrupt, at most 32 files and 256 MB
+//	quarantine/withdrawn-<class>                      keys out of use, 64 digits a line; Clear and trimming leave them
+//	quarantine/recheck-...                            not the store's: what rechecks found, see package recheck
 //
 // where ab are the first two digits of the name, and <class> is trusted, pr or local. A record is its payload, as written
 // by package compile, and two lines:

@@ -54,6 +54,9 @@ func (s *Store) boundQuarantine(dir string) {
 	}
 	var files []aside
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), withdrawnPrefix) || strings.HasPrefix(e.Name(), "recheck-") {
+			continue // these have bounds of their own
+		}
 		path := filepath.Join(dir, e.Name())
 		st, err := stateAt(path, false)
 		if err != nil {

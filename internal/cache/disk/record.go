@@ -103,6 +103,9 @@ func (s *Store) Result(ctx context.Context, key digest.Key) (*compile.Result, er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if s.withdrawn.has(key) {
+		return nil, cache.ErrWithdrawn
+	}
 	for class := range uint8(len(s.classes)) {
 		r, err := s.result(name{kindResult, class, key.Sum()})
 		if err == nil || !errors.Is(err, cache.ErrNotFound) {
@@ -153,6 +156,9 @@ func (s *Store) PutResult(ctx context.Context, key digest.Key, r *compile.Result
 	n := name{kind: kindResult, sum: key.Sum()}
 	if err := s.refusePut(ctx); err != nil {
 		return fmt.Errorf("put %s: %w", n.label(), err)
+	}
+	if s.withdrawn.has(key) {
+		return fmt.Errorf("put %s: %w", n.label(), cache.ErrWithdrawn)
 	}
 	payload, err := compile.AppendResult(nil, r)
 	if err != nil {

@@ -73,3 +73,10 @@ func (v *verified) putLocked(sum [32]byte, st state) {
 	}
 	v.young[sum] = st
 }
+
+func (v *verified) forget(sum [32]byte) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.young, sum)
+	delete(v.old, sum)
+}

@@ -18,7 +18,7 @@ import (
 // the result, the error is that tier's failure; a tier that is not asked because it failed before counts as one that has nothing.
 func (s *Stack) Result(ctx context.Context, key digest.Key) (*compile.Result, error) {
 	r, err := s.near.Result(ctx, key)
-	if err == nil || !isAbsent(err) {
+	if err == nil || !isAbsent(err) || errors.Is(err, cache.ErrWithdrawn) {
 		return r, err
 	}
 	for i, t := range s.far {
@@ -58,8 +58,12 @@ func (s *Stack) fetch(ctx context.Context, from int, key digest.Key) (*compile.R
 		return nil, err
 	}
 	// The compiler may have been quicker than the tier. What it made here stays.
-	if own, err := s.near.Result(ctx, key); err == nil {
+	own, err := s.near.Result(ctx, key)
+	switch {
+	case err == nil:
 		return own, nil
+	case errors.Is(err, cache.ErrWithdrawn):
+		return nil, err
 	}
 	s.origins.set(key, uint8(from+1))
 	if err := s.near.PutResult(ctx, key, r); err != nil {

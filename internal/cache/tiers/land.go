@@ -2,6 +2,7 @@ package tiers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -12,7 +13,7 @@ import (
 
 // Land returns the near store as a far tier sees it that puts there, unasked, what it expects a build to need. What lands is not
 // written to any far tier, and Origin names the tier for results that were not near before; a result that is near is left as it
-// is. tier is the name of one of the far tiers. The store tells what is missing (cache.Missing) if the near one does.
+// is, and one that was withdrawn is passed over. tier is the name of one of the far tiers. The store tells what is missing (cache.Missing) if the near one does.
 func (s *Stack) Land(tier string) cache.Store {
 	l := &landing{Store: s.near, stack: s}
 	for i, t := range s.far {
@@ -40,7 +41,7 @@ func (l *landing) PutResult(ctx context.Context, key digest.Key, r *compile.Resu
 		return fmt.Errorf("put result %s: %w", key.Short(), err)
 	}
 	_, err := l.Store.Result(ctx, key)
-	if err == nil {
+	if err == nil || errors.Is(err, cache.ErrWithdrawn) {
 		return nil
 	}
 	if !isAbsent(err) {

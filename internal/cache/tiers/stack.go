@@ -67,6 +67,7 @@ var (
 	_ cache.Origins    = (*Stack)(nil)
 	_ cache.Users      = (*Stack)(nil)
 	_ cache.Closer     = (*Stack)(nil)
+	_ cache.Withdrawer = (*Stack)(nil)
 )
 
 // New returns a stack, which then owns its stores. Close must be called.

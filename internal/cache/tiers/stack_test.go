@@ -381,6 +381,23 @@ func TestLand(t *testing.T) {
 	}
 }
 
+// What was withdrawn here is wrong wherever it comes from.
+func TestWithdrawnIsNeitherFetchedNorLanded(t *testing.T) {
+	far := &cachetest.Faulty{Store: &cachetest.Memory{}}
+	put(t, far, "wrong", "object")
+	s := newStack(t, Options{Near: &cachetest.Memory{}, Far: []Far{{Name: "bucket", Store: far, Write: true}}})
+	if err := s.Withdraw(t.Context(), key("wrong")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Land("bucket").PutResult(t.Context(), key("wrong"), made("far")); err != nil {
+		t.Errorf("landing it = %v, want it passed over", err)
+	}
+	asked := far.Calls("Result")
+	if r, err := s.Result(t.Context(), key("wrong")); !errors.Is(err, cache.ErrWithdrawn) || far.Calls("Result") != asked {
+		t.Errorf("Result = %+v, %v after %d calls to the bucket; want ErrWithdrawn after none", r, err, far.Calls("Result")-asked)
+	}
+}
+
 func TestLandTellsWhatIsMissing(t *testing.T) {
 	near, err := disk.Open(disk.Options{Dir: t.TempDir(), Class: "local", Now: time.Now})
 	if err != nil {

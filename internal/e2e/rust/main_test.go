@@ -1,0 +1,195 @@
+package rust
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// What TestMain makes for all tests.
+var (
+	work     string // for everything, short enough for sockets
+	programs string // directory of ccwrap and compile-cache
+	crates   string // CARGO_HOME, with the crates that testdata/small uses
+	rustup   string // RUSTUP_HOME; "" where cargo is no proxy of rustup's
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if work, err = os.MkdirTemp("", "rust"); err == nil {
+		err = prepare()
+	}
+	defer func() {
+		if err := os.RemoveAll(work); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+func prepare() (err error) {
+	// The tests compare paths with those that programs say, which have no symbolic links in them.
+	if work, err = filepath.EvalSymlinks(work); err != nil {
+		return err
+	}
+	repository, err := filepath.Abs("../../..")
+	if err != nil {
+		return err
+	}
+	programs, crates = filepath.Join(work, "programs"), filepath.Join(work, "crates")
+	if _, err := output(repository, nil, "go", "build", "-o", programs+"/", "./cmd/ccwrap", "./cmd/compile-cache"); err != nil {
+		return err
+	}
+	if rustup = os.Getenv("RUSTUP_HOME"); rustup == "" {
+		if home, err := os.UserHomeDir(); err == nil {
+			rustup = filepath.Join(home, ".rustup")
+		}
+	}
+	if _, err := os.Stat(filepath.Join(rustup, "toolchains")); err != nil {
+		rustup = ""
+	}
+	return fetch("testdata/small")
+}
+
+// fetch brings the crates of a workspace into CARGO_HOME. Registries have bad minutes.
+func fetch(workspace string) (err error) {
+	for range 3 {
+		if _, err = output(workspace, append(os.Environ(), "CARGO_HOME="+crates), "cargo", "fetch", "--locked"); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// output runs a command in dir and returns what it wrote to stdout; a nil environment is ours.
+func output(dir string, env []string, name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Env = dir, env
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, stderr.String())
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+var made struct {
+	mu   sync.Mutex
+	dirs int
+}
+
+// directory returns a new directory with a short name.
+func directory(t *testing.T) string {
+	t.Helper()
+	made.mu.Lock()
+	made.dirs++
+	dir := filepath.Join(work, fmt.Sprint("d", made.dirs))
+	made.mu.Unlock()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// checkout copies a workspace to dir, as a fresh clone would: each file gets the time of the copying. A target directory of whoever
+// works on the workspace stays behind.
+func checkout(t *testing.T, workspace, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(workspace, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == "target":
+			return fs.SkipDir
+		case d.IsDir():
+			return nil
+		}
+		name, err := filepath.Rel(workspace, path)
+		if err != nil {
+			return err
+		}
+		return copyFile(path, filepath.Join(dir, name))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The nearest .git is where a checkout begins.
+	if err := os.MkdirAll(filepath.Join(dir, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func copyFile(from, to string) error {
+	fi, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, fi.Mode().Perm())
+}
+
+// files are a workspace in a test: name -> contents.
+type files map[string]string
+
+// checkout writes the files to dir.
+func (f files) checkout(t *testing.T, dir string) {
+	t.Helper()
+	for name, text := range f {
+		write(t, filepath.Join(dir, name), text)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// write writes a file, as an editor would: the directory is made where it is missing.
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// edit replaces text in a file, which has to be there.
+func edit(t *testing.T, name, old, new string) {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(b), old) {
+		t.Fatalf("%s has no %q", name, old)
+	}
+	write(t, name, strings.ReplaceAll(string(b), old, new))
+}
+
+// clean removes what builds left.
+func clean(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(dir, "target")); err != nil {
+		t.Fatal(err)
+	}
+}

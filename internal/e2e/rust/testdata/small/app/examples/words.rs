@@ -1,0 +1,5 @@
+fn main() {
+    for word in app::WORDS {
+        println!("{word}");
+    }
+}

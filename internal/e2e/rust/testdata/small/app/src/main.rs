@@ -1,0 +1,4 @@
+fn main() -> anyhow::Result<()> {
+    println!("{} {:?}", app::report()?, app::BUILD_NAME);
+    Ok(())
+}
