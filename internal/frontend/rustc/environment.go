@@ -20,6 +20,9 @@ var noisePrefixes = []string{
 	"COMPILE_CACHE_", "GITHUB_", "RUNNER_", "ACTIONS_", "AWS_", "XDG_", "SSH_", "GPG_", "DBUS_", "TMUX", "VSCODE_", "CARGO_TERM_", "BASH_FUNC_",
 }
 
+// secretWords are in names of variables that hold secrets.
+var secretWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "PRIVATE", "_KEY", "_PASS", "_AUTH"}
+
 // noiseFor returns whether a variable is noise, and the text by which a program that reads it would name it: its name, or the
 // beginning that it shares with others, since names are also put together.
 func noiseFor(name string) (text string, isNoise bool) {
@@ -31,7 +34,7 @@ func noiseFor(name string) (text string, isNoise bool) {
 	if noise[name] {
 		return name, true
 	}
-	for _, secret := range []string{"TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"} {
+	for _, secret := range secretWords {
 		if strings.Contains(name, secret) {
 			return name, true
 		}
