@@ -258,8 +258,14 @@ func TestParseNotices(t *testing.T) {
 		{" --error-format=json --json=diagnostic-rendered-ansi,artifacts,future-incompat", []string{metadataNotice, "", dependenciesNotice}},
 		{" --error-format=json --json=diagnostic-rendered-ansi", []string{"", "", ""}},
 		{" --json=artifacts", []string{"", "", ""}},
+		// without metadata
+		{" --error-format=json --json=diagnostic-rendered-ansi,artifacts,future-incompat", []string{"", ""}},
 	} {
-		inv := &compile.Invocation{Program: "/usr/bin/rustc", Args: strings.Fields(cargoLine + tt.args), Dir: dir}
+		line := cargoLine
+		if len(tt.want) == 2 {
+			line = strings.Replace(line, "dep-info,metadata,link", "dep-info,link", 1)
+		}
+		inv := &compile.Invocation{Program: "/usr/bin/rustc", Args: strings.Fields(line + tt.args), Dir: dir}
 		c, decline := New().Parse(inv, frontendtest.DiskFiles{})
 		if decline != nil {
 			t.Fatalf("Parse(%s) = %+v", tt.args, decline)
