@@ -57,6 +57,9 @@ type Compilation struct {
 	// BindAll is why outputs depend on all roots though no scan of them may show it ("lto", "define"); "" if they do not.
 	BindAll string
 
+	// MappedMessages is set where names of paths are mapped in messages too, so that they must be mapped back.
+	MappedMessages bool
+
 	// PerSource is set where one recipe serves many unrelated sources (conftest.c): the recipe then holds the
 	// source's digest, so that the manifest does not overflow.
 	PerSource bool

@@ -29,6 +29,7 @@ type call struct {
 	fe     frontend.Frontend
 	comp   *compile.Compilation
 	args   []string // for a run that is not watched; nil: those of inv
+	unmap  []string // of every run with mapped names, see Run
 	tc     *compile.Toolchain
 	id     digest.Key
 	roots  key.Roots
@@ -119,8 +120,8 @@ func (c *call) identify(ctx context.Context) error {
 			return compile.Refuse(compile.ReasonInput, err.Error())
 		}
 	}
-	c.mapRoots()
-	c.recipe = key.Write(c.comp, tc, c.id, source, c.roots, key.Settings{Salt: c.set.salt, Env: c.set.keyEnv, Inputs: c.set.extraInputs})
+	mapped := c.mapRoots()
+	c.recipe = key.Write(c.comp, tc, c.id, source, c.roots, key.Settings{Salt: c.set.salt, Env: c.set.keyEnv, Inputs: c.set.extraInputs, Mapped: mapped})
 	c.event.Compilation = c.recipe.Key.String()
 	return nil
 }
@@ -251,26 +252,26 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 	defer func() { leave() }()
 	if c.set.readOnly {
 		c.event.NotStored = "read-only"
-		c.ran(c.runExplained(ctx, Run{Args: c.args}))
+		c.ran(c.runExplained(ctx, c.unstored()))
 		return Answer{}
 	}
 	watch, err := c.State.NewWatch(c.Clock, c.comp)
 	if err != nil {
 		c.event.NotStored = err.Error()
-		return c.run(ctx, c.args)
+		return c.run(ctx, c.unstored())
 	}
 	watch.NoteTools(c.comp, c.tc)
 	scratch := c.Scratch()
 	if scratch == "" {
 		// A compiler that cannot write our hidden files fails, and the build with it.
 		c.event.NotStored = "no room for hidden files"
-		c.ran(c.runExplained(ctx, Run{Args: c.args}))
+		c.ran(c.runExplained(ctx, c.unstored()))
 		return Answer{}
 	}
 	plan := c.fe.Plan(c.comp, c.tc, scratch)
 	defer removeHidden(plan)
 
-	ran, err := c.runExplained(ctx, Run{Args: plan.Args, Capture: true, Unmap: plan.Unmap})
+	ran, err := c.runExplained(ctx, Run{Args: plan.Args, Capture: true, Unmap: slices.Concat(plan.Unmap, c.unmap)})
 	if err != nil {
 		// The compiler of a killed wrapper writes on, perhaps into what the next build makes.
 		leave = func() { time.AfterFunc(orphaned, flight.leave) }

@@ -23,12 +23,12 @@ func (c *call) decline(ctx context.Context, why error) Answer {
 	if c.comp != nil {
 		defer c.inFlight.enter(c.view, c.comp.Outputs).leave()
 	}
-	return c.run(ctx, nil)
+	return c.run(ctx, Run{})
 }
 
 // run has the compiler run with nothing stored.
-func (c *call) run(ctx context.Context, args []string) Answer {
-	ran, err := c.client.Run(ctx, Run{Args: args})
+func (c *call) run(ctx context.Context, run Run) Answer {
+	ran, err := c.client.Run(ctx, run)
 	c.ran(ran, err)
 	return Answer{}
 }

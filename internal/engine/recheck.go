@@ -26,7 +26,7 @@ import (
 // rechecks reports whether this hit is among those that are compiled again. Key and run decide, so that wrappers need not agree on
 // anything and another run takes another sample; a call of no run is on its own.
 func (c *call) rechecks(k digest.Key) bool {
-	if slices.Contains(c.inv.Args, "-") {
+	if slices.Contains(c.inv.Args, "-") && !c.inv.NoInput {
 		return false // what is read from standard input is there for one run only
 	}
 	if c.set.recheck <= 0 || c.set.recheck >= 100 {
@@ -69,7 +69,7 @@ func (c *call) recheck(ctx context.Context, f finding) Answer {
 	scratch := c.Scratch()
 	if err != nil || scratch == "" {
 		c.inconclusive("no room for hidden files")
-		return c.run(ctx, c.args)
+		return c.run(ctx, c.unstored())
 	}
 	watch.NoteTools(c.comp, c.tc)
 	r.watch, r.plan = watch, c.fe.Plan(c.comp, c.tc, scratch)
@@ -95,7 +95,7 @@ func (c *call) recheck(ctx context.Context, f finding) Answer {
 
 // runQuietly runs the compiler. An error says that the wrapper is gone, and has been recorded.
 func (r *rechecking) runQuietly(ctx context.Context) (Ran, error) {
-	ran, err := r.client.Run(ctx, Run{Args: r.plan.Args, Capture: true, Quiet: true})
+	ran, err := r.client.Run(ctx, Run{Args: r.plan.Args, Capture: true, Quiet: true, Unmap: slices.Concat(r.plan.Unmap, r.unmap)})
 	if err != nil {
 		r.gone = true
 		r.ran(ran, err)
@@ -288,6 +288,10 @@ func (r *rechecking) replace(ctx context.Context, ran Ran) {
 	}
 	if ran.Status != r.found.result.Status {
 		return
+	}
+	for i := range r.comp.Outputs {
+		// Of a failure that is a result any output may be missing.
+		r.comp.Outputs[i].Optional = r.comp.Outputs[i].Optional || ran.Status != 0
 	}
 	if err := r.store(ctx, r.watch, r.flight, r.plan, ran); err != nil {
 		r.event.NotStored = err.Error()

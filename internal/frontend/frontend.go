@@ -38,22 +38,12 @@ type Frontend interface {
 	Inputs(ctx context.Context, c *compile.Compilation, tc *compile.Toolchain, run Run, files Files, ask Prober) (*Inputs, error)
 }
 
-// Mapper is a Frontend that can keep paths out of outputs.
-type Mapper interface {
-	// Map returns the compilation with these paths mapped, and the arguments of its run where it is not watched. What the user
-	// maps stays as it is. Where the compiler cannot map paths, it returns c itself and nil.
-	Map(c *compile.Compilation, tc *compile.Toolchain, maps []PathMap) (mapped *compile.Compilation, args []string)
-}
-
 // Asker is a Frontend that knows calls which compile nothing and have one answer.
 type Asker interface {
 	// Ask returns a name for what decides what such a call prints: where it is equal, the answer is. It returns "" for calls that do more
 	// than print, or whose answer may depend on more. ask serves to learn what the compiler is.
 	Ask(ctx context.Context, inv *compile.Invocation, files Files, ask Prober) string
 }
-
-// PathMap says what a path, and what lies below it, is called in outputs.
-type PathMap struct{ From, To string }
 
 // Plan is how a compile is run on a miss.
 type Plan struct {
@@ -75,8 +65,10 @@ type Run struct {
 // Inputs is what a compile depended on, with absolute paths as the compiler spelled them: joined to the working directory
 // where relative, "." components and doubled slashes removed, ".." and links kept.
 type Inputs struct {
-	Paths   []string // files read; the source first, then in the compiler's order, each once
-	Absent  []compile.AbsentNames
+	Paths  []string // files read; the source first, then in the compiler's order, each once
+	Absent []compile.AbsentNames
+	// Env are variables that count. Where names of paths are mapped, a value that lies below a mapped root is spelled with it: outputs that
+	// depend on such a value otherwise than by which files it led to must be bound, by BindPaths.
 	Env     []string
 	Once    []int  // indexes into Paths, see compile.InputSet
 	BindAll string // why the outputs depend on all roots, as in compile.Compilation; "" otherwise

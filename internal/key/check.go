@@ -87,7 +87,7 @@ func (l *Lookup) Check(set *compile.InputSet) (Current, *Mismatch) {
 	if name := x.appeared(l.view); name != "" {
 		return Current{}, &Mismatch{Present: name}
 	}
-	cur.Key = keyOf(l.recipe.Key, set, x.id, cur.Digests, infos, l.roots, l.inv)
+	cur.Key = keyOf(l.recipe, set, x.id, cur.Digests, infos, l.roots, l.inv)
 	return cur, nil
 }
 
@@ -96,10 +96,10 @@ func seenFile(fi frontend.FileInfo, d digest.Digest) lastSeen {
 }
 
 // keyOf writes the second half of the law of KEYS: the set, then its state.
-func keyOf(compilation digest.Key, set *compile.InputSet, id digest.Key, digests []digest.Digest, infos []frontend.FileInfo, roots Roots, inv *compile.Invocation) digest.Key {
+func keyOf(recipe Recipe, set *compile.InputSet, id digest.Key, digests []digest.Digest, infos []frontend.FileInfo, roots Roots, inv *compile.Invocation) digest.Key {
 	b := make([]byte, 0, 256+len(digests)*40)
 	b = append(b, "compile-cache key\n"...)
-	sum := compilation.Sum()
+	sum := recipe.Key.Sum()
 	b = append(b, sum[:]...)
 	// The set's own name stands for its paths in order, absent names and variable names.
 	sum = id.Sum()
@@ -109,11 +109,16 @@ func keyOf(compilation digest.Key, set *compile.InputSet, id digest.Key, digests
 		b = append(b, sum[:]...)
 	}
 	for _, name := range set.Env {
-		if v, ok := inv.Getenv(name); ok {
+		v, ok := inv.Getenv(name)
+		switch {
+		case !ok:
+			b = append(b, "\nunset"...)
+		case recipe.Mapped != nil && slices.Contains(recipe.Mapped, roots.Of(v)):
+			b = append(b, "\nbelow a root "...)
+			b = strconv.AppendQuote(b, roots.SpellPath(v))
+		default:
 			b = append(b, "\nset "...)
 			b = strconv.AppendQuote(b, v)
-		} else {
-			b = append(b, "\nunset"...)
 		}
 	}
 	if infos != nil {

@@ -22,6 +22,8 @@ type Recipe struct {
 	Key  digest.Key // the compilation digest
 	// Bound are the roots on which outputs depend whatever a scan of them shows, sorted.
 	Bound []string
+	// Mapped are the roots whose names are mapped: values of an input set's variables that lie below them are spelled.
+	Mapped []string
 }
 
 // Settings are those ingredients of a recipe that come from our own settings.
@@ -30,6 +32,8 @@ type Settings struct {
 	Env  []string // COMPILE_CACHE_KEY_ENV: further variables that count
 	// Inputs are COMPILE_CACHE_EXTRA_INPUTS, absolute: sets made without them must not answer where they are asked for.
 	Inputs []string
+	// Mapped are the names of the roots that maps among the arguments take out of outputs.
+	Mapped []string
 }
 
 // Write writes the recipe of a compilation made with a toolchain of the given identity.
@@ -74,6 +78,9 @@ func Write(c *compile.Compilation, tc *compile.Toolchain, id digest.Key, source 
 	for _, n := range roots.boundByMaps(c.Args) {
 		bound[n] = true
 	}
+	for _, n := range roots.insideMapped(set.Mapped) {
+		bound[n] = true
+	}
 	// Only variables that compilers read. Unset differs from empty: an unset one has no line.
 	names := append(append([]string(nil), c.EnvNames...), set.Env...)
 	sort.Strings(names)
@@ -112,7 +119,7 @@ func Write(c *compile.Compilation, tc *compile.Toolchain, id digest.Key, source 
 		bound[n] = true
 	}
 
-	rec := Recipe{Text: b.Bytes()}
+	rec := Recipe{Text: b.Bytes(), Mapped: set.Mapped}
 	rec.Key = digest.KeyOf(rec.Text)
 	for n := range bound {
 		rec.Bound = append(rec.Bound, n)

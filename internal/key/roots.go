@@ -111,7 +111,7 @@ func (rs Roots) ExpandPath(p string) (expanded string, ok bool) {
 var pathOptions = []string{
 	"-I", "-L", "-F", "-iquote", "-isystem", "-idirafter", "-iframework", "-include", "-imacros", "-o", "-MF", "-MT", "-MQ",
 	"-fdebug-prefix-map=", "-ffile-prefix-map=", "-fmacro-prefix-map=", "-fprofile-prefix-map=", "-fcoverage-prefix-map=",
-	"-fdebug-compilation-dir=", "-ffile-compilation-dir=", "--sysroot=", "-isysroot", "-Wp,-MD,", "-Wp,-MMD,", "@",
+	"-fdebug-compilation-dir=", "-ffile-compilation-dir=", "--sysroot=", "-isysroot", "-Wp,-MD,", "-Wp,-MMD,", "@", "--remap-path-prefix=",
 }
 
 // SpellArg spells an argument. A root is replaced only where a path begins: at the start, or right behind a path option.
@@ -126,7 +126,7 @@ func (rs Roots) SpellArg(after, arg string) (spelled string, bound []string) {
 			}
 		}
 	}
-	mapped := strings.Contains(arg[:at], "-prefix-map=")
+	mapped := strings.Contains(arg[:at], "-prefix-map=") || strings.HasPrefix(arg, "--remap-path-prefix=")
 	free := at > 0 || strings.HasPrefix(arg, "/") && freeAfter(after)
 	var b strings.Builder
 	b.WriteString(escapeSpelling(arg[:at]))
@@ -214,13 +214,22 @@ func (rs Roots) Template(text []byte) []byte {
 	return out
 }
 
-// escapeLen returns the length of the terminal's control sequence (colours) that text starts with, 0 for none. Its last byte is a
-// letter, and a path may follow at once.
+// escapeLen returns the length of the terminal's control sequence (colours) that text starts with, as it is or as JSON spells it, 0 for
+// none. Its last byte is a letter, and a path may follow at once.
 func escapeLen(text []byte) int {
-	if len(text) < 3 || text[0] != 0x1b || text[1] != '[' {
+	const plain, inJSON = "\x1b[", `\u001b[`
+	begin := 0
+	switch {
+	case len(text) == 0 || text[0] != plain[0] && text[0] != inJSON[0]:
+		return 0
+	case bytes.HasPrefix(text, []byte(plain)):
+		begin = len(plain)
+	case bytes.HasPrefix(text, []byte(inJSON)):
+		begin = len(inJSON)
+	default:
 		return 0
 	}
-	for i := 2; i < len(text); i++ {
+	for i := begin; i < len(text); i++ {
 		switch c := text[i]; {
 		case '@' <= c && c <= '~':
 			return i + 1

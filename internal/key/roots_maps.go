@@ -38,12 +38,12 @@ func (rs Roots) boundByMaps(args []string) []string {
 	for _, r := range rs {
 		var shorter map[string]bool // kinds of maps that end before the root
 		for _, arg := range args {
-			if !strings.HasPrefix(arg, "-f") {
-				continue
-			}
 			kind, value, ok := strings.Cut(arg, "-prefix-map=")
-			if !ok {
-				continue
+			if !ok || !strings.HasPrefix(arg, "-f") {
+				if value, ok = strings.CutPrefix(arg, "--remap-path-prefix="); !ok {
+					continue
+				}
+				kind = "-ffile" // rustc's, in everything
 			}
 			from, _, _ := strings.Cut(value, "=")
 			switch {
@@ -59,6 +59,20 @@ func (rs Roots) boundByMaps(args []string) []string {
 			}
 		}
 		if len(shorter) > 0 {
+			bound = append(bound, r.Name)
+		}
+	}
+	return bound
+}
+
+// insideMapped returns the roots that are not mapped and lie below one that is: the rest of their path is left in outputs.
+func (rs Roots) insideMapped(mapped []string) []string {
+	var bound []string
+	for _, r := range rs {
+		if slices.Contains(mapped, r.Name) {
+			continue
+		}
+		if slices.ContainsFunc(rs, func(o Root) bool { return slices.Contains(mapped, o.Name) && within(r.Path, o.Path) }) {
 			bound = append(bound, r.Name)
 		}
 	}

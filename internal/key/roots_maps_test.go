@@ -71,11 +71,69 @@ func TestBoundByMaps(t *testing.T) {
 		{"-ffile-prefix-map=/home/u=/h -fdebug-prefix-map=/home/u/proj=/c", []string{"checkout"}},
 		{"-fdebug-prefix-map=/home/u=/h -fdebug-prefix-map=/home/u/proj=/c", nil},
 		{"-fdebug-prefix-map=/srv=/h -O2 a-prefix-map=/home", nil},
+		{"--remap-path-prefix=/home/u=/h", []string{"checkout"}},
+		{"--remap-path-prefix=/home/u=/h --remap-path-prefix=/home/u/proj=/c", nil},
+		{"--remap-path-prefix=/home/u/proj=/c --remap-path-prefix=/home/u=/h", []string{"checkout"}},
+		{"--remap-path-prefix=/home/u/proj/src=/c", nil},
 	} {
 		comp := &compile.Compilation{Invocation: &compile.Invocation{Program: "/usr/bin/gcc", Dir: "/srv/x"}, Source: "/srv/x/a.c", Args: strings.Fields(c.args)}
 		got := Write(comp, &compile.Toolchain{}, digest.Key{}, digest.Digest{}, testRoots, Settings{}).Bound
 		if !slices.Equal(got, c.want) {
 			t.Errorf("recipe with %s is bound to %q, want %q", c.args, got, c.want)
+		}
+	}
+}
+
+// A root that is not mapped, in one that is, leaves its name in outputs.
+func TestInsideMapped(t *testing.T) {
+	for _, c := range []struct{ mapped, want []string }{
+		{nil, nil},
+		{[]string{"home"}, []string{"checkout"}},
+		{[]string{"checkout"}, nil},
+		{[]string{"home", "checkout"}, nil},
+	} {
+		comp := &compile.Compilation{Invocation: &compile.Invocation{Program: "/usr/bin/rustc", Dir: "/srv/x"}, Source: "/srv/x/a.rs"}
+		got := Write(comp, &compile.Toolchain{}, digest.Key{}, digest.Digest{}, testRoots, Settings{Mapped: c.mapped})
+		if !slices.Equal(got.Bound, c.want) || !slices.Equal(got.Mapped, c.mapped) {
+			t.Errorf("with %q mapped the recipe is bound to %q, want %q", c.mapped, got.Bound, c.want)
+		}
+	}
+}
+
+// A variable's value below a mapped root is the same in all checkouts; one below another root, or of another form, is not.
+func TestKeyOfMappedValues(t *testing.T) {
+	s, _ := newState(t)
+	checks := NewChecks()
+	keyIn := func(checkout, value string, mapped, bound []string) digest.Key {
+		roots := Roots{{"target", checkout + "/target"}, {"checkout", checkout}, {"home", "/home/u"}}
+		inv := &compile.Invocation{Dir: checkout, Env: []string{"V=" + value}}
+		set := &compile.InputSet{Env: []string{"V"}, Bound: bound}
+		cur, m := NewLookup(s.NewView(), checks, Recipe{Mapped: mapped}, roots, inv, 1).Check(set)
+		if m != nil {
+			t.Fatal(m)
+		}
+		return cur.Key
+	}
+	all := []string{"checkout", "home", "target"}
+	for _, c := range []struct {
+		what          string
+		one, two      string
+		mapped, bound []string
+		same          bool
+	}{
+		{"below a root", "/a/one/x", "/a/two/x", all, nil, true},
+		{"the root", "/a/one", "/a/two", all, nil, true},
+		{"below the inner root", "/a/one/target/x", "/a/two/target/x", all, nil, true},
+		{"another place below it", "/a/one/x", "/a/two/y", all, nil, false},
+		{"another root", "/a/one/x", "/home/u/x", all, nil, false},
+		{"spelled as we do", "/a/one/x", "<checkout>/x", all, nil, false},
+		{"within the value", "-L/a/one/x", "-L/a/two/x", all, nil, false},
+		{"inner root not mapped", "/a/one/target/x", "/a/two/target/x", []string{"checkout"}, nil, false},
+		{"bound", "/a/one/x", "/a/two/x", all, []string{"checkout"}, false},
+		{"nothing mapped", "/a/one/x", "/a/two/x", nil, nil, false},
+	} {
+		if got := keyIn("/a/one", c.one, c.mapped, c.bound) == keyIn("/a/two", c.two, c.mapped, c.bound); got != c.same {
+			t.Errorf("%s: %s in one and %s in two make the same key: %v, want %v", c.what, c.one, c.two, got, c.same)
 		}
 	}
 }

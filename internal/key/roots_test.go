@@ -92,6 +92,9 @@ func TestSpellArg(t *testing.T) {
 		{"", "-I/home/u/project", "-I<home>/project", nil},
 		{"", "-I/home/user/x", "-I/home/user/x", []string{"home"}},
 		{"", "-DX=<checkout>", "-DX=<<>checkout>", nil},
+		{"", "--remap-path-prefix=/home/u/proj/src=/s", "--remap-path-prefix=<checkout>/src=/s", nil},
+		{"", "--remap-path-prefix=/home/u/proj=/s", "--remap-path-prefix=<checkout>=/s", nil},
+		{"", "--remap-path-prefix=/x=/home/u/proj", "--remap-path-prefix=/x=/home/u/proj", []string{"checkout", "home"}},
 	} {
 		got, bound := testRoots.SpellArg(c.after, c.arg)
 		if got != c.want || cmp.Diff(bound, c.bound) != "" {
@@ -109,6 +112,8 @@ func TestTemplateRoundTrip(t *testing.T) {
 		{"/mnt/home/u/proj/x.c", "/mnt/home/u/proj/x.c"},
 		{"a\x00b /home/u/x\x00\x00", "a\x00b /root/me/x\x00\x00"},
 		{"'/home/u/proj' '/home/u'", "'/work/elsewhere' '/root/me'"},
+		{`{"rendered":"\u001b[1m--> \u001b[0m/home/u/proj/a.rs:1\u001b"}`, `{"rendered":"\u001b[1m--> \u001b[0m/work/elsewhere/a.rs:1\u001b"}`},
+		{"\x1b[0m/home/u/x \\u001/home/u/x", "\x1b[0m/root/me/x \\u001/home/u/x"},
 		{"", ""},
 	} {
 		tmpl := testRoots.Template([]byte(c.text))

@@ -11,9 +11,10 @@ import (
 
 // A stream copies what a child writes to one of its descriptors while it passes it on.
 type stream struct {
-	from   int // our end, not blocking; -1 when nothing more is read
-	theirs int // the child's end, -1 once the child has it
-	to     int // where to pass it on, -1 for nowhere
+	from   int       // our end, not blocking; -1 when nothing more is read
+	theirs int       // the child's end, -1 once the child has it
+	to     int       // where to pass it on, -1 for nowhere
+	unmap  *unmapper // nil: pass it on as it is
 	data   []byte
 	lost   bool // data is not all
 }
@@ -75,7 +76,7 @@ func (s *stream) copy(buf []byte) bool {
 	n, err := syscall.Read(s.from, buf)
 	switch {
 	case n > 0:
-		s.keep(buf[:n])
+		s.keep(s.unmap.next(buf[:n]))
 		return s.from >= 0
 	case err == syscall.EINTR:
 		return true
@@ -83,8 +84,14 @@ func (s *stream) copy(buf []byte) bool {
 		return false
 	}
 	// The end, for which a pty says EIO.
-	s.close()
+	s.end()
 	return false
+}
+
+// end closes a stream that was read to its end.
+func (s *stream) end() {
+	s.keep(s.unmap.rest())
+	s.close()
 }
 
 func (s *stream) keep(b []byte) {
@@ -93,7 +100,7 @@ func (s *stream) keep(b []byte) {
 	} else {
 		s.lost, s.data = true, nil
 	}
-	if s.to < 0 {
+	if s.to < 0 || len(b) == 0 {
 		return
 	}
 	if err := writeAll(s.to, b); err != nil {
@@ -177,6 +184,8 @@ func drain(streams []*stream) {
 				break
 			}
 		}
-		s.close()
+		if s.from >= 0 {
+			s.end()
+		}
 	}
 }

@@ -84,6 +84,12 @@ func (t *conversation) run(r *protocol.Run) (*protocol.Ran, int) {
 			s.to = -1
 		}
 	}
+	if streams == nil && len(r.Unmap) > 0 {
+		args = t.args // nobody is between the compiler and its reader, so it must not speak of other names
+	}
+	for _, s := range streams {
+		s.unmap = newUnmapper(r.Unmap)
+	}
 	signals := catchSignals()
 	defer signals.stop()
 	var ch *child

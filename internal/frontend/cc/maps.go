@@ -60,7 +60,7 @@ func (*Frontend) Map(c *compile.Compilation, tc *compile.Toolchain, maps []front
 	}
 	d := *c.Detail.(*detail)
 	var ours []prefixMap
-	for _, m := range innerLast(maps, ch.clang && ch.major < 14) {
+	for _, m := range frontend.InnerLast(maps, ch.clang && ch.major < 14) {
 		ours = append(ours, prefixMap{mapsFile, m.From})
 		d.mapArgs = append(d.mapArgs, "-ffile-prefix-map="+m.From+"="+m.To)
 	}
@@ -89,31 +89,6 @@ func (ch *chain) mapsNames(f *facts) bool {
 		return !f.location && (!f.callerFile || ch.major >= 14)
 	}
 	return ch.major >= 12 || !f.location && !f.callerFile
-}
-
-// innerLast orders maps so that what is a prefix of another stands before it, and otherwise in one order whatever the paths are, since
-// the order is part of the recipe. alone leaves out what is a prefix of another.
-func innerLast(maps []frontend.PathMap, alone bool) []frontend.PathMap {
-	rest := slices.Clone(maps)
-	slices.SortFunc(rest, func(a, b frontend.PathMap) int { return strings.Compare(b.To, a.To) })
-	var ordered []frontend.PathMap
-	for len(rest) > 0 {
-		// The shortest is nobody's inside, so there always is one.
-		next := slices.IndexFunc(rest, func(m frontend.PathMap) bool {
-			return !slices.ContainsFunc(rest, func(o frontend.PathMap) bool { return outside(o, m) })
-		})
-		m := rest[next]
-		rest = slices.Delete(rest, next, next+1)
-		if !alone || !slices.ContainsFunc(rest, func(o frontend.PathMap) bool { return outside(m, o) }) {
-			ordered = append(ordered, m)
-		}
-	}
-	return ordered
-}
-
-// outside reports whether a's path is a proper prefix of b's.
-func outside(a, b frontend.PathMap) bool {
-	return len(a.From) < len(b.From) && strings.HasPrefix(b.From, a.From)
 }
 
 // mapping tells what maps of the given kinds make of a path: whether one applies, and whether it cuts a name in two, so

@@ -15,7 +15,7 @@
 // the environment (environment.go), or the files of the package or of the workspace as well (trees.go). Macros that may do what no
 // key covers are declined (macros.go), unless they are known to read less than they could (macros_known.go).
 //
-// Nothing is added to a compile's arguments: the set of outputs is part of what rustc writes into metadata, so a hidden dep-info
+// Nothing but maps of paths, where they are asked for, is added to a compile's arguments: the set of outputs is part of what rustc writes into metadata, so a hidden dep-info
 // would change it. Calls without one are declined.
 //
 // # Where each part is
@@ -29,6 +29,7 @@
 //	question.go            what cargo asks without compiling
 //	depinfo.go, inputs.go  what a compile read, and what it looked for in vain
 //	archive.go             what a library holds beside the crate's own code
+//	maps.go, values.go     outputs that name no directory of this machine
 //
 // All methods may be called from many goroutines at once. Four bounded memories are kept: what crates load and what macros can do, by
 // content, what compilers say of themselves, and what toolchains are made of.
@@ -74,21 +75,23 @@ type detail struct {
 	source string // as on the command line
 	target string // of --target, "" for the host's
 
-	crate, extra string   // --crate-name, -C extra-filename
-	rlib         string   // the output of link, "" for none
-	depInfo      string   // the output of dep-info
-	link         *linkage // how a linker is called, nil where none is
-	staticlib    bool     // a static library is among the outputs
-	archives     bool     // rustc reads the code in the crates, not only the linker
-	humanText    bool     // messages are not JSON
-	crateDirs    []string // -L dependency, absolute
-	nativeDirs   []string // -L native, absolute
-	nativeLibs   []string // -l: names that may be looked for in them
-	static       bool     // one of these is static whatever the source says
-	crates       []string // files of the crates that will be loaded, direct ones first
-	reach        reach    // of the procedural macros among them
-	pkg          string   // CARGO_MANIFEST_DIR where what lies there counts, else ""
-	trees        []tree   // directories of which all files count
+	crate, extra string             // --crate-name, -C extra-filename
+	rlib         string             // the output of link, "" for none
+	depInfo      string             // the output of dep-info
+	link         *linkage           // how a linker is called, nil where none is
+	staticlib    bool               // a static library is among the outputs
+	archives     bool               // rustc reads the code in the crates, not only the linker
+	humanText    bool               // messages are not JSON
+	crateDirs    []string           // -L dependency, absolute
+	nativeDirs   []string           // -L native, absolute
+	nativeLibs   []string           // -l: names that may be looked for in them
+	static       bool               // one of these is static whatever the source says
+	crates       []string           // files of the crates that will be loaded, direct ones first
+	reach        reach              // of the procedural macros among them
+	pkg          string             // CARGO_MANIFEST_DIR where what lies there counts, else ""
+	trees        []tree             // directories of which all files count
+	unmappable   bool               // names of paths must stay as they are
+	maps         []frontend.PathMap // ours, in the order of their arguments; nil where paths are not mapped
 }
 
 // absolute joins a path to the working directory and removes "." components and doubled slashes; ".." stays, because links may

@@ -44,7 +44,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 	}
 	g.add(c.Source)
 	// Metadata holds the working directory and, hashed, the names of sources.
-	g.in.BindPaths = append(g.in.BindPaths, c.Dir)
+	g.bindName(c.Dir)
 	for _, spelled := range said.paths {
 		path := absolute(c.Dir, spelled)
 		if info, err := files.Stat(path); err != nil || !isRegular(info) {
@@ -52,7 +52,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 		}
 		g.add(path)
 		if strings.HasPrefix(spelled, "/") {
-			g.in.BindPaths = append(g.in.BindPaths, path)
+			g.bindName(path)
 		}
 	}
 	sources := slices.Clone(g.in.Paths)
@@ -67,8 +67,8 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 		g.add(path)
 	}
 	for _, step := range []func() error{
-		func() error { return g.modules(sources) }, g.messages, func() error { return g.native(sources) }, g.unbounded,
-		func() error { return g.cargoLints(sources) }, func() error { return g.linked(tc) },
+		func() error { return g.values(said.env, sources) }, func() error { return g.modules(sources) }, g.messages, func() error { return g.native(sources) },
+		g.unbounded, func() error { return g.cargoLints(sources) }, func() error { return g.linked(tc) },
 	} {
 		if err := step(); err != nil {
 			return nil, err

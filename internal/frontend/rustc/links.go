@@ -261,7 +261,7 @@ func hasAnyPrefix(s string, prefixes []string) bool {
 // Plan implements frontend.Frontend. The compiler is run as it was called; where it calls a linker, that one is told to list the files it
 // reads, which changes nothing in any output.
 func (*Frontend) Plan(c *compile.Compilation, _ *compile.Toolchain, scratch string) frontend.Plan {
-	plan := frontend.Plan{Args: c.Invocation.Args, Scratch: scratch}
+	plan := frontend.Plan{Args: runArgs(c), Scratch: scratch}
 	if c.Detail.(*detail).link == nil || strings.ContainsAny(scratch, ",\"\\\n") {
 		return plan
 	}

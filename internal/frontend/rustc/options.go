@@ -151,6 +151,14 @@ func (p *parser) option(name, value string, verbatim []string) {
 			p.refuse(compile.ReasonUnknownOption, shown)
 		}
 		keep(verbatim...)
+	case "remap-path-prefix":
+		if strings.Count(value, "=") > 1 {
+			p.bind("prefix-map") // the recipe takes the first "=" for the end of the path, rustc the last
+		}
+		keep("--remap-path-prefix=" + value)
+	case "remap-path-scope":
+		p.det.unmappable = true // ours would be narrowed too, and paths left in metadata
+		keep(verbatim...)
 	case "sysroot", "o":
 		p.refuse(compile.ReasonOption, shown)
 	default:
@@ -194,6 +202,7 @@ func (p *parser) codegen(value, shown string) {
 	case name == "instrument-coverage":
 		if !given || !isNo(v) && v != "off" && v != "0" {
 			p.bind("coverage")
+			p.det.unmappable = true // reports look for the sources
 		}
 	case name == "profile-generate":
 		p.bind("profile")

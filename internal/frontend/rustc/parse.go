@@ -176,27 +176,6 @@ func (p *parser) roots() {
 	add("cargo-home", p.cargoHome())
 }
 
-// targetDir returns cargo's target directory, "" where it is not known: that of .../target/debug/deps, or .../target/TRIPLE/debug/deps; build
-// scripts go to .../target/debug/build/PACKAGE-HASH. Cargo marks it for backups.
-func (p *parser) targetDir() string {
-	out := absolute(p.inv.Dir, p.outDir)
-	if filepath.Base(filepath.Dir(out)) == "build" {
-		out = filepath.Dir(out)
-	}
-	if base := filepath.Base(out); base != "deps" && base != "examples" && base != "build" {
-		if p.probes() {
-			return p.probeTarget()
-		}
-		return ""
-	}
-	target := filepath.Dir(filepath.Dir(out))
-	const tag = "CACHEDIR.TAG"
-	if up := filepath.Dir(target); !p.files.Exists(target, tag) && p.files.Exists(up, tag) {
-		return up
-	}
-	return target
-}
-
 // cargoHome returns cargo's home, "" where it is not known.
 func (p *parser) cargoHome() string {
 	if home, ok := p.inv.Getenv("CARGO_HOME"); ok && strings.HasPrefix(home, "/") {
@@ -204,6 +183,25 @@ func (p *parser) cargoHome() string {
 	}
 	if home, ok := p.inv.Getenv("HOME"); ok && strings.HasPrefix(home, "/") {
 		return filepath.Join(home, ".cargo")
+	}
+	return ""
+}
+
+// targetDir returns cargo's target directory, "" where the outputs go to none. Cargo marks it as a cache; an older cargo's, or one that was
+// made by hand, is known by its names: .../target/debug/deps, .../target/TRIPLE/debug/deps or .../target/debug/build/PACKAGE-HASH.
+func (p *parser) targetDir() string {
+	const tag, deepest = "CACHEDIR.TAG", 8
+	out := absolute(p.inv.Dir, p.outDir)
+	for i, d := 0, filepath.Dir(out); i < deepest && len(d) > 1; i, d = i+1, filepath.Dir(d) {
+		if p.files.Exists(d, tag) {
+			return d
+		}
+	}
+	if filepath.Base(filepath.Dir(out)) == "build" {
+		out = filepath.Dir(out)
+	}
+	if base := filepath.Base(out); base == "deps" || base == "examples" || base == "build" {
+		return filepath.Dir(filepath.Dir(out))
 	}
 	return ""
 }

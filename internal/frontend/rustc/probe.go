@@ -35,23 +35,6 @@ func (p *parser) probes() bool {
 		len(p.externs)+len(p.named)+len(p.det.crateDirs)+len(p.det.nativeDirs)+len(p.det.nativeLibs) == 0
 }
 
-// maxOutDirDepth is how far below the target directory a build script's own directory lies at most.
-const maxOutDirDepth = 8
-
-// probeTarget returns cargo's target directory above a build script's own one, "" where it is not found. cargo marks it.
-func (p *parser) probeTarget() string {
-	dir, _ := p.inv.Getenv("OUT_DIR")
-	for range maxOutDirDepth {
-		if dir = filepath.Dir(dir); len(dir) <= 1 {
-			return ""
-		}
-		if p.files.Exists(dir, "CACHEDIR.TAG") {
-			return dir
-		}
-	}
-	return ""
-}
-
 // failure judges a failing run: only errors at a place in a source are an answer. A full disk, a missing right or a lack of memory
 // fails a compile too, and says nothing of the compiler. Of modules that are found nowhere dep-info does not tell where they
 // were looked for.
