@@ -27,7 +27,7 @@
 //	options.go, parse.go   an invocation becomes a compilation
 //	outputs.go             where its outputs go
 //	crates.go, macros*.go  the crates that it will load, and what macros among them may read
-//	environment.go, trees.go   the variables and files that they may read
+//	environment.go, named.go, trees.go   the variables and files that they may read
 //	toolchain*.go          the compiler, by content
 //	probe.go               what build scripts ask by compiling: failures are results
 //	question.go            what cargo asks without compiling
@@ -36,8 +36,8 @@
 //	archive.go             what a library holds beside the crate's own code
 //	maps.go, values.go     outputs that name no directory of this machine
 //
-// All methods may be called from many goroutines at once. Four bounded memories are kept: what crates load and what macros can do, by
-// content, what compilers say of themselves, and what toolchains are made of.
+// All methods may be called from many goroutines at once. Five bounded memories are kept: what crates load, which variables they
+// name and what macros can do, by content, what compilers say of themselves, and what toolchains are made of.
 package rustc
 
 import (
@@ -50,6 +50,7 @@ import (
 // Frontend implements frontend.Frontend for rustc and clippy-driver.
 type Frontend struct {
 	crates  crateMemory
+	named   crateMemory // names of variables in sources and crates
 	traits  traitsMemory
 	chains  chainMemory
 	answers answerMemory
@@ -93,6 +94,7 @@ type detail struct {
 	static       bool               // one of these is static whatever the source says
 	crates       []string           // files of the crates that will be loaded, direct ones first
 	reach        reach              // of the procedural macros among them
+	asked        bool               // they may be told by their users which variables to read
 	pkg          string             // CARGO_MANIFEST_DIR where what lies there counts, else ""
 	trees        []tree             // directories of which all files count
 	unmappable   bool               // names of paths must stay as they are
