@@ -1,6 +1,7 @@
 package rustc
 
 import (
+	"bytes"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -52,12 +53,25 @@ func (p *parser) makesRlib() bool {
 	return p.emits("link") && !p.test && (slices.Contains(p.types, "lib") || slices.Contains(p.types, "rlib"))
 }
 
+// isProgram reports whether a source of which no crate type is given is that of a program: it is, unless it says otherwise itself. Cargo
+// calls tests and benches with a main function of their own so.
+func (p *parser) isProgram() bool {
+	if len(p.sources) != 1 {
+		return false
+	}
+	text, _, err := p.files.Read(absolute(p.inv.Dir, p.sources[0]), maxSource)
+	return err == nil && !bytes.Contains(text, []byte("crate_type"))
+}
+
 // links returns why a call that makes more than a Rust library is declined.
 func (p *parser) links() *compile.Decline {
 	for _, e := range p.emit {
 		if e != "dep-info" && e != "metadata" && e != "link" {
 			return compile.Refuse(compile.ReasonOption, "--emit="+e)
 		}
+	}
+	if len(p.types) == 0 && !p.test && p.isProgram() {
+		p.types = []string{"bin"}
 	}
 	types, other := p.linked()
 	switch {
@@ -66,11 +80,9 @@ func (p *parser) links() *compile.Decline {
 	case other != "":
 		return compile.Refuse(compile.ReasonLink, "--crate-type "+other)
 	case len(p.types) == 0 && !p.test:
-		return compile.Refuse(compile.ReasonLink, "no --crate-type") // a program, unless the source says otherwise
+		return compile.Refuse(compile.ReasonLink, "no --crate-type")
 	case len(types) == 0:
 		return nil
-	case p.det.clippy:
-		return compile.Refuse(compile.ReasonLink, "by clippy-driver")
 	case strings.HasSuffix(p.det.target, ".json") || p.det.target != "" && !strings.Contains(p.det.target, "-linux-"):
 		return compile.Refuse(compile.ReasonLink, "for "+p.det.target)
 	case slices.Contains(types, "dylib") && slices.Contains(types, "cdylib"):
