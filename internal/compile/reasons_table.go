@@ -43,9 +43,10 @@ var Reasons = []Reason{
 	{ReasonInput, Uncacheable, "an input cannot be read as a plain file", ""},
 	{ReasonOutputTooLarge, Uncacheable, "an output is larger than what is stored", ""},
 	{ReasonTerminal, Uncacheable, "the compiler's messages depend on the terminal in a way that cannot be repeated", "redirect stderr"},
-	{ReasonLink, Uncacheable, "the call of rustc links: a program, a test, a build script, a procedural macro or a shared or static library", ""},
+	{ReasonLink, Uncacheable, "the call of rustc links in a way that is not understood: by a script or another cache, by a linker that cannot list the files it reads, with a shared library of Rust, or for another target",
+		"link with gcc or clang and ld, lld, gold or mold of 2021 or later"},
 	{ReasonIncremental, Uncacheable, "rustc compiles incrementally", "set CARGO_INCREMENTAL=0"},
-	{ReasonMacro, Uncacheable, "a procedural macro in use may read what no dependency output names", "name it in COMPILE_CACHE_PURE_MACROS if it reads no file outside the package that uses it"},
+	{ReasonMacro, Uncacheable, "a procedural macro in use may do what no key covers: ask the clock, start programs, use the network, write files", "name it in COMPILE_CACHE_PURE_MACROS if it reads nothing that matters outside the package that uses it"},
 
 	{ReasonOtherNamespace, Bypassed, "the call ran in another mount namespace than the daemon", "run compile-cache start there, or compile-cache container run"},
 	{ReasonOtherJob, Bypassed, "the daemon belongs to another job or trust class", "run compile-cache start in this job"},

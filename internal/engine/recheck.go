@@ -26,7 +26,7 @@ import (
 // rechecks reports whether this hit is among those that are compiled again. Key and run decide, so that wrappers need not agree on
 // anything and another run takes another sample; a call of no run is on its own.
 func (c *call) rechecks(k digest.Key) bool {
-	if slices.Contains(c.inv.Args, "-") {
+	if slices.Contains(c.inv.Args, "-") && !c.inv.NoInput {
 		return false // what is read from standard input is there for one run only
 	}
 	if c.set.recheck <= 0 || c.set.recheck >= 100 {
@@ -288,6 +288,10 @@ func (r *rechecking) replace(ctx context.Context, ran Ran) {
 	}
 	if ran.Status != r.found.result.Status {
 		return
+	}
+	for i := range r.comp.Outputs {
+		// Of a failure that is a result any output may be missing.
+		r.comp.Outputs[i].Optional = r.comp.Outputs[i].Optional || ran.Status != 0
 	}
 	if err := r.store(ctx, r.watch, r.flight, r.plan, ran); err != nil {
 		r.event.NotStored = err.Error()

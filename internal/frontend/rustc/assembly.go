@@ -4,10 +4,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
-	"github.com/compile-cache/compile-cache-action/internal/digest"
 )
 
 // directive is how assembly (asm!, global_asm!) reads a file. rustc hands it to LLVM, and dep-info tells nothing of what that reads. The
@@ -15,7 +13,7 @@ import (
 var directive = regexp.MustCompile(`\.(?:incbin\b|include\s*\\?["'])`)
 
 // assembly refuses compiles that may read files by assembly.
-func (g *gathering) assembly(f *Frontend, sources []string) error {
+func (g *gathering) assembly(sources []string) error {
 	refuse := func(path string, err error) error {
 		if err != nil {
 			return compile.Refuse(compile.ReasonInput, err.Error())
@@ -38,42 +36,31 @@ func (g *gathering) assembly(f *Frontend, sources []string) error {
 		if stem, ok := strings.CutSuffix(path, ".rlib"); ok && metadata[stem] {
 			continue // the same, and machine code besides
 		}
-		found, err := f.assemblers.of(path, g.files.Digest, g.files.Read)
-		if err != nil || found {
+		found, err := g.directives(path)
+		if err != nil || len(found) > 0 {
 			return refuse(filepath.Base(path), err)
 		}
 	}
 	return nil
 }
 
-// assemblerMemory remembers which crates hold a directive, by content. Beyond maxCrates all are forgotten.
-type assemblerMemory struct {
-	mu    sync.Mutex // guards known
-	known map[digest.Digest]bool
-}
-
-// of reports whether the crate at path holds a directive.
-func (m *assemblerMemory) of(path string, contentOf func(string) (digest.Digest, error), read func(string, int64) ([]byte, digest.Digest, error)) (bool, error) {
-	d, err := contentOf(path)
+// directives returns a directive that a crate holds, or none.
+func (g *gathering) directives(path string) ([]string, error) {
+	d, err := g.files.Digest(path)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	m.mu.Lock()
-	found, ok := m.known[d]
-	m.mu.Unlock()
-	if ok {
-		return found, nil
+	if known, ok := g.f.holding.get(d); ok {
+		return known, nil
 	}
-	content, d, err := read(path, maxCrate)
+	content, d, err := g.files.Read(path, maxCrate)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	found = directive.Match(content)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil || len(m.known) >= maxCrates {
-		m.known = make(map[digest.Digest]bool)
+	var found []string
+	if m := directive.Find(content); m != nil {
+		found = []string{string(m)}
 	}
-	m.known[d] = found
+	g.f.holding.put(d, found)
 	return found, nil
 }

@@ -1,11 +1,9 @@
 package rustc
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 )
 
@@ -22,6 +20,9 @@ var noisePrefixes = []string{
 	"COMPILE_CACHE_", "GITHUB_", "RUNNER_", "ACTIONS_", "AWS_", "XDG_", "SSH_", "GPG_", "DBUS_", "TMUX", "VSCODE_", "CARGO_TERM_", "BASH_FUNC_",
 }
 
+// secretWords are in names of variables that hold secrets.
+var secretWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "PRIVATE", "_KEY", "_PASS", "_AUTH"}
+
 // noiseFor returns whether a variable is noise, and the text by which a program that reads it would name it: its name, or the
 // beginning that it shares with others, since names are also put together.
 func noiseFor(name string) (text string, isNoise bool) {
@@ -33,7 +34,7 @@ func noiseFor(name string) (text string, isNoise bool) {
 	if noise[name] {
 		return name, true
 	}
-	for _, secret := range []string{"TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"} {
+	for _, secret := range secretWords {
 		if strings.Contains(name, secret) {
 			return name, true
 		}
@@ -73,33 +74,4 @@ func environmentFacts(env []string, names func(text string) bool) []string {
 // variableFact is the line of one variable.
 func variableFact(name, value string) string {
 	return "macro-variable " + name + "=" + digest.KeyOf([]byte(value)).String()[:2*valueBytes]
-}
-
-// variableName is a word that may be the name of a variable that is noise.
-var variableName = regexp.MustCompile(`\b[A-Z_][A-Z0-9_]{2,}\b`)
-
-// told makes variables count that are noise but that a source names: it may tell a macro which variable to read.
-func (g *gathering) told(sources []string) error {
-	if g.d.reach == reachTokens {
-		return nil
-	}
-	told := map[string]bool{}
-	for _, path := range sources {
-		text, _, err := g.files.Read(path, maxSource)
-		if err != nil {
-			return compile.Refuse(compile.ReasonInput, err.Error())
-		}
-		for _, word := range variableName.FindAll(text, -1) {
-			name := string(word)
-			if _, isNoise := noiseFor(name); !isNoise || told[name] {
-				continue
-			}
-			told[name] = true
-			g.in.Env = append(g.in.Env, name)
-			if value, _ := g.c.Getenv(name); strings.HasPrefix(value, "/") {
-				g.in.BindPaths = append(g.in.BindPaths, value)
-			}
-		}
-	}
-	return nil
 }

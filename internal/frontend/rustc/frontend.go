@@ -2,9 +2,9 @@
 //
 // # What it takes
 //
-// Compiles that link nothing: crates of type lib and rlib, with any of the outputs dep-info, metadata and link, and crates of any
-// type with dep-info and metadata alone (cargo check, cargo clippy). Everything else is declined with a reason: whatever
-// links, incremental compiles, options that are not in the table (options.go).
+// Crates of every type with any of the outputs dep-info, metadata and link; what links only on Linux and for the host, with a driver
+// like gcc or clang whose linker can list what it reads (links.go). Everything else is declined with a reason: other links,
+// incremental compiles, options that are not in the table (options.go).
 //
 // # What a compile depends on
 //
@@ -15,25 +15,30 @@
 // the environment (environment.go), or the files of the package or of the workspace as well (trees.go). Macros that may do what no
 // key covers are declined (macros.go), unless they are known to read less than they could (macros_known.go).
 //
-// Nothing but maps of paths, where they are asked for, is added to a compile's arguments: the set of outputs is part of what rustc writes into metadata, so a hidden dep-info
-// would change it. Calls without one are declined.
+// A link depends on the code in all crates below it, not only on their metadata, on the files that the linker reads and those that it would
+// have found first (links_inputs.go), and on the programs that it is made of (links_tools.go).
+//
+// Nothing but maps of paths, where they are asked for, is added to a compile's arguments, least of all an output: the set of outputs is part of
+// what rustc writes into metadata, so a hidden dep-info would change it. Calls without one are declined. The linker's list is no output of rustc,
+// and changes none.
 //
 // # Where each part is
 //
 //	options.go, parse.go   an invocation becomes a compilation
 //	outputs.go             where its outputs go
 //	crates.go, macros*.go  the crates that it will load, and what macros among them may read
-//	environment.go, trees.go   the variables and files that they may read
+//	environment.go, named.go, trees.go   the variables and files that they may read
 //	toolchain*.go          the compiler, by content
 //	probe.go               what build scripts ask by compiling: failures are results
 //	question.go            what cargo asks without compiling
 //	depinfo.go, inputs.go  what a compile read, and what it looked for in vain
 //	assembly.go            sources whose assembly may read files
+//	links*.go              the same of what links: arguments for the linker, its programs, the files it reads
 //	archive.go             what a library holds beside the crate's own code
 //	maps.go, values.go     outputs that name no directory of this machine
 //
-// All methods may be called from many goroutines at once. Bounded memories are kept: what crates load or hold and what macros can do, by
-// content, what compilers say of themselves, and what toolchains are made of.
+// All methods may be called from many goroutines at once. Bounded memories are kept: what crates load, which variables they
+// name, whether they hold assembly that reads files, and what macros can do, by content, what compilers say of themselves, and what toolchains are made of.
 package rustc
 
 import (
@@ -46,11 +51,11 @@ import (
 // Frontend implements frontend.Frontend for rustc and clippy-driver.
 type Frontend struct {
 	crates  crateMemory
+	named   crateMemory // names of variables in sources and crates
+	holding crateMemory // directives of assembly in crates
 	traits  traitsMemory
 	chains  chainMemory
 	answers answerMemory
-
-	assemblers assemblerMemory
 }
 
 var _ frontend.Frontend = (*Frontend)(nil)
@@ -91,6 +96,7 @@ type detail struct {
 	static       bool               // one of these is static whatever the source says
 	crates       []string           // files of the crates that will be loaded, direct ones first
 	reach        reach              // of the procedural macros among them
+	asked        bool               // they may be told by their users which variables to read
 	pkg          string             // CARGO_MANIFEST_DIR where what lies there counts, else ""
 	trees        []tree             // directories of which all files count
 	unmappable   bool               // names of paths must stay as they are

@@ -22,6 +22,7 @@ const (
 
 // gathering is one call of Inputs.
 type gathering struct {
+	f     *Frontend
 	c     *compile.Compilation
 	d     *detail
 	run   frontend.Run
@@ -32,7 +33,7 @@ type gathering struct {
 
 // Inputs implements frontend.Frontend.
 func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile.Toolchain, run frontend.Run, files frontend.Files, _ frontend.Prober) (*frontend.Inputs, error) {
-	g := &gathering{c: c, d: c.Detail.(*detail), run: run, files: files, known: map[string]bool{}}
+	g := &gathering{f: f, c: c, d: c.Detail.(*detail), run: run, files: files, known: map[string]bool{}}
 	if run.Status != 0 {
 		if err := failure(run.Stderr); err != nil {
 			return nil, err
@@ -67,10 +68,9 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 		g.add(path)
 	}
 	for _, step := range []func() error{
-		func() error { return g.values(said.env, sources) }, func() error { return g.told(sources) },
-		func() error { return g.modules(sources) }, g.messages, func() error { return g.assembly(f, sources) },
-		func() error { return g.native(sources) },
-		g.unbounded, func() error { return g.elsewhere(sources) }, func() error { return g.cargoLints(sources) }, func() error { return g.linked(tc) },
+		func() error { return g.values(said.env, sources) }, func() error { return g.modules(sources) }, g.messages, func() error { return g.native(sources) },
+		func() error { return g.assembly(sources) }, func() error { return g.named(sources) }, g.unbounded, func() error { return g.elsewhere(sources) },
+		func() error { return g.cargoLints(sources) }, func() error { return g.linked(tc) },
 	} {
 		if err := step(); err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package rustc
 
 import (
+	"bytes"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -52,12 +53,25 @@ func (p *parser) makesRlib() bool {
 	return p.emits("link") && !p.test && (slices.Contains(p.types, "lib") || slices.Contains(p.types, "rlib"))
 }
 
+// isProgram reports whether a source of which no crate type is given is that of a program: it is, unless it says otherwise itself. Cargo
+// calls tests and benches with a main function of their own so.
+func (p *parser) isProgram() bool {
+	if len(p.sources) != 1 {
+		return false
+	}
+	text, _, err := p.files.Read(absolute(p.inv.Dir, p.sources[0]), maxSource)
+	return err == nil && !bytes.Contains(text, []byte("crate_type"))
+}
+
 // links returns why a call that makes more than a Rust library is declined.
 func (p *parser) links() *compile.Decline {
 	for _, e := range p.emit {
 		if e != "dep-info" && e != "metadata" && e != "link" {
 			return compile.Refuse(compile.ReasonOption, "--emit="+e)
 		}
+	}
+	if len(p.types) == 0 && !p.test && p.isProgram() {
+		p.types = []string{"bin"}
 	}
 	types, other := p.linked()
 	switch {
@@ -66,7 +80,7 @@ func (p *parser) links() *compile.Decline {
 	case other != "":
 		return compile.Refuse(compile.ReasonLink, "--crate-type "+other)
 	case len(p.types) == 0 && !p.test:
-		return compile.Refuse(compile.ReasonLink, "no --crate-type") // a program, unless the source says otherwise
+		return compile.Refuse(compile.ReasonLink, "no --crate-type")
 	case len(types) == 0:
 		return nil
 	case strings.HasSuffix(p.det.target, ".json") || p.det.target != "" && !strings.Contains(p.det.target, "-linux-"):
@@ -138,8 +152,7 @@ var (
 		"allow-shlib-undefined", "no-allow-shlib-undefined", "exclude-libs", "whole-archive", "no-whole-archive", "start-group", "end-group",
 		"start-lib", "end-lib", "(", ")", "static", "dn", "dy", "icf", "threads", "no-threads", "strip-all", "strip-debug", "s", "S", "x", "X",
 		"discard-all", "discard-locals", "discard-none", "compress-debug-sections", "gdb-index", "no-gdb-index", "eh-frame-hdr", "no-eh-frame-hdr", "sort-section",
-		"sort-common", "defsym", "wrap", "dynamic-list", "dynamic-list-data", "version-script", "script", "T", "section-start", "Ttext", "Tdata", "Tbss",
-		"Ttext-segment", "image-base", "entry", "e", "dynamic-linker", "no-dynamic-linker", "I", "enable-new-dtags", "disable-new-dtags",
+		"sort-common", "defsym", "wrap", "dynamic-list", "dynamic-list-data", "version-script", "script", "section-start", "image-base", "entry", "e", "dynamic-linker", "no-dynamic-linker", "I", "enable-new-dtags", "disable-new-dtags",
 		"push-state", "pop-state", "fatal-warnings", "no-fatal-warnings", "unresolved-symbols", "library", "library-path",
 		"nmagic", "n", "omagic", "N", "relax", "no-relax", "pie", "no-pie", "emit-relocs", "q", "pack-dyn-relocs", "orphan-handling", "m", "demangle",
 		"no-demangle", "undefined-version", "no-undefined-version", "retain-symbols-file", "symbol-ordering-file", "no-keep-memory", "stack-size",
@@ -148,7 +161,7 @@ var (
 	)
 	linkerStarts = []string{"Bs", "Bd", "Bno-symbolic", "warn-", "no-warn-", "error-unresolved"}
 	// Behind one dash only, and lld takes long options behind one: lto-obj-path writes a file.
-	linkerLetter = []string{"z", "O", "l", "L"}
+	linkerLetter = []string{"T", "z", "O", "l", "L"}
 	linkerLong   = []string{"lto-", "load-"}
 )
 

@@ -67,7 +67,7 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 
 var (
 	rustcDir   = regexp.MustCompile(`/rustc[A-Za-z0-9]{6}/`)
-	driverFile = regexp.MustCompile(`/(cc|collect2-|lto-|[a-z.]*tmp)?[A-Za-z0-9-]{6,}\.(o|s|res|ltrans\d*\.o|lto\.o)$`)
+	driverFile = regexp.MustCompile(`^(cc|lto)[A-Za-z0-9-]{6,}(\.[a-z0-9]+)*\.o$`)
 )
 
 // temporary reports whether a file that is gone was one of the compile's own: an object of its crate, or what rustc, the driver or gcc's
@@ -77,16 +77,16 @@ func (g *gathering) temporary(path string) bool {
 	if filepath.Dir(path) == filepath.Dir(g.d.depInfo) && strings.HasPrefix(base, g.d.crate+g.d.extra+".") && strings.HasSuffix(base, ".o") {
 		return true
 	}
-	return rustcDir.MatchString(path) || strings.HasPrefix(path, g.tempDir()) && driverFile.MatchString(path)
+	return rustcDir.MatchString(path) || filepath.Dir(path) == g.tempDir() && driverFile.MatchString(base)
 }
 
 func (g *gathering) tempDir() string {
 	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
 		if dir, ok := g.c.Getenv(name); ok && dir != "" {
-			return absolute(g.c.Dir, dir) + "/"
+			return absolute(g.c.Dir, dir)
 		}
 	}
-	return "/tmp/"
+	return "/tmp"
 }
 
 func isArchive(path string) bool {

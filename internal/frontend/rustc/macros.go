@@ -66,6 +66,7 @@ func (p *parser) macros() *compile.Decline {
 			continue
 		}
 		p.det.reach = max(p.det.reach, r)
+		p.det.asked = p.det.asked || !knownMacros[name] && !trusted[name]
 		p.readers = append(p.readers, reader{name: name, traits: traits, judged: err == nil, reach: r})
 	}
 	return nil

@@ -16,12 +16,12 @@ var refusedMacros = set(
 var workspaceMacros = set("sqlx_macros")
 
 // knownMacros are libraries of procedural macros that read nothing but what they are given, their user's package with the manifests above it, and
-// variables. It is asked only about those that look as if they read files, or do what no key covers, or whose library has no names of functions.
+// variables. It is asked only about those that look as if they read files, or do what no key covers, or whose library has no names of functions. What const_random_macro makes differs by chance, and any of it is as good as another.
 var knownMacros = set(
 	"actix_derive", "actix_macros", "actix_web_codegen", "ambassador", "arg_enum_proc_macro", "argh_derive", "asn1_rs_derive",
 	"asn1_rs_impl", "async_attributes", "async_graphql_derive", "async_recursion", "async_stream_impl", "async_trait", "auto_impl",
 	"axum_macros", "bincode_derive", "bitfield_struct", "bon_macros", "borsh_derive", "bpaf_derive", "bytecheck_derive",
-	"bytemuck_derive", "cached_proc_macro", "clap_derive", "const_format_proc_macros", "cortex_m_rt_macros", "ctor_proc_macro",
+	"bytemuck_derive", "cached_proc_macro", "clap_derive", "const_format_proc_macros", "const_random_macro", "cortex_m_rt_macros", "ctor_proc_macro",
 	"cxxbridge_macro", "darling_macro", "data_encoding_macro_internal", "delegate", "der_derive", "derivative", "derive_arbitrary",
 	"derive_builder_macro", "derive_more", "derive_more_impl", "derive_new", "derive_setters", "diesel_derives", "displaydoc",
 	"document_features", "dtor_proc_macro", "educe", "embassy_executor_macros", "enum_as_inner", "enum_dispatch",

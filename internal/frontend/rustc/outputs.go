@@ -70,9 +70,9 @@ func (p *parser) outputs() *compile.Decline {
 	return nil
 }
 
-// notice returns text where such lines are asked for.
+// notice returns text where such lines are asked for and one of them is worth a message: nobody waits for dep-info alone.
 func (p *parser) notice(text string) string {
-	if p.notices && !p.det.humanText {
+	if p.notices && !p.det.humanText && p.emits("metadata") {
 		return text
 	}
 	return ""

@@ -99,7 +99,7 @@ func TestParse(t *testing.T) {
 func TestParseDeclines(t *testing.T) {
 	const deps = "target/debug/deps/"
 	dir := workDir(t, map[string]string{
-		"a.rs": "", deps + "libplain.rmeta": "", deps + "libnone.rlib": "rust\x00\x00\x00", deps + "libodd-1111111111111111.rmeta": "no metadata",
+		"a.rs": "", "typed.rs": "#![crate_type = \"lib\"]", deps + "libplain.rmeta": "", deps + "libnone.rlib": "rust\x00\x00\x00", deps + "libodd-1111111111111111.rmeta": "no metadata",
 		deps + "libm-2222222222222222.so": "", deps + "libsqlx_macros-3333333333333333.so": "",
 		deps + "libu-4444444444444444.rmeta": metadataOf("4444444444444444", "2222222222222222"),
 	})
@@ -123,7 +123,7 @@ func TestParseDeclines(t *testing.T) {
 		{replaced("--crate-type lib", "--crate-type=lib,dylib"), ""},
 		{replaced("--crate-type lib", "--crate-type=cdylib,dylib"), "link"},
 		{replaced("--crate-type lib", "--crate-type sdylib"), "link"},
-		{replaced("--crate-type lib", ""), "link"},
+		{strings.Replace(replaced("--crate-type lib", ""), "a.rs", "typed.rs", 1), "link"},
 		{cargoLine + " --test", ""},
 		{cargoLine + " --test -C linker=clang-14 -C linker-flavor=gcc", ""},
 		{cargoLine + " --test -C linker=aarch64-linux-gnu-gcc", ""},
@@ -260,8 +260,14 @@ func TestParseNotices(t *testing.T) {
 		{" --error-format=json --json=diagnostic-rendered-ansi,artifacts,future-incompat", []string{metadataNotice, "", dependenciesNotice}},
 		{" --error-format=json --json=diagnostic-rendered-ansi", []string{"", "", ""}},
 		{" --json=artifacts", []string{"", "", ""}},
+		// without metadata
+		{" --error-format=json --json=diagnostic-rendered-ansi,artifacts,future-incompat", []string{"", ""}},
 	} {
-		inv := &compile.Invocation{Program: "/usr/bin/rustc", Args: strings.Fields(cargoLine + tt.args), Dir: dir}
+		line := cargoLine
+		if len(tt.want) == 2 {
+			line = strings.Replace(line, "dep-info,metadata,link", "dep-info,link", 1)
+		}
+		inv := &compile.Invocation{Program: "/usr/bin/rustc", Args: strings.Fields(line + tt.args), Dir: dir}
 		c, decline := New().Parse(inv, frontendtest.DiskFiles{})
 		if decline != nil {
 			t.Fatalf("Parse(%s) = %+v", tt.args, decline)

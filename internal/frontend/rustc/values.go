@@ -2,6 +2,7 @@ package rustc
 
 import (
 	"bytes"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -44,35 +45,64 @@ func (g *gathering) values(env []envDep, sources []string) error {
 }
 
 // onlyLeads reports whether the sources name a variable only where it leads to a file. A crate that is loaded and holds the name may
-// have a macro that does otherwise.
+// have a macro that does otherwise, so its sources are looked at too.
 func (g *gathering) onlyLeads(name string, sources []string) (bool, error) {
 	form, err := regexp.Compile(leads + regexp.QuoteMeta(name) + `"`)
 	if err != nil {
 		return false, err
 	}
-	word, found := []byte(name), false
-	for _, path := range sources {
-		text, _, err := g.files.Read(path, maxSource)
-		if err != nil {
-			return false, compile.Refuse(compile.ReasonInput, err.Error())
-		}
-		rest := form.ReplaceAll(text, nil)
-		if bytes.Contains(rest, word) || unclear.Match(text) {
-			return false, nil
-		}
-		found = found || len(rest) < len(text)
-	}
-	if !found {
-		return false, nil // nobody knows who named it
+	only, found, err := g.leadsIn(form, name, sources)
+	if err != nil || !only {
+		return false, err
 	}
 	for _, path := range g.d.crates {
 		content, _, err := g.files.Read(path, maxCrate)
 		if err != nil {
 			return false, compile.Refuse(compile.ReasonInput, err.Error())
 		}
-		if bytes.Contains(content, word) {
+		if !bytes.Contains(content, []byte(name)) {
+			continue
+		}
+		if only, _, err = g.leadsIn(form, name, g.sourcesOf(path)); err != nil || !only {
 			return false, nil
 		}
+		found = true
 	}
-	return true, nil
+	return found, nil // otherwise nobody knows who named it
+}
+
+// leadsIn reports whether sources name a variable nowhere but in a form, and whether they do so at all. No sources are no answer.
+func (g *gathering) leadsIn(form *regexp.Regexp, name string, sources []string) (only, found bool, err error) {
+	for _, path := range sources {
+		text, _, err := g.files.Read(path, maxSource)
+		if err != nil {
+			return false, false, compile.Refuse(compile.ReasonInput, err.Error())
+		}
+		rest := form.ReplaceAll(text, nil)
+		if bytes.Contains(rest, []byte(name)) || unclear.Match(text) {
+			return false, false, nil
+		}
+		found = found || len(rest) < len(text)
+	}
+	return len(sources) > 0, found, nil
+}
+
+// sourcesOf returns what a crate was made of, as the dep-info beside it says; nil where none is there. Cargo makes a crate again before it
+// compiles what depends on it, so the sources are those of the crate.
+func (g *gathering) sourcesOf(path string) []string {
+	base := filepath.Base(path)
+	stem := strings.TrimPrefix(strings.TrimSuffix(base, filepath.Ext(base)), "lib")
+	text, _, err := g.files.Read(filepath.Join(filepath.Dir(path), stem+".d"), maxDepInfo)
+	if err != nil {
+		return nil
+	}
+	said, err := parseDepInfo(text)
+	if err != nil {
+		return nil
+	}
+	var sources []string
+	for _, p := range said.paths {
+		sources = append(sources, absolute(g.c.Dir, p))
+	}
+	return sources
 }

@@ -13,7 +13,7 @@ const (
 	network        = "uses the network"
 	clock          = "reads the clock"
 	writes         = "writes files"
-	fileTimes      = "reads times of files"
+	fileTimes      = "reads the clock or times of files"
 	arguments      = "reads the compiler's arguments or input"
 	randomness     = "makes random numbers"
 	systemCalls    = "makes system calls"
@@ -43,7 +43,7 @@ var effects = effectTable(map[string]string{
 		opendir fdopendir readdir readdir64 readdir_r readdir64_r closedir dirfd rewinddir poll posix_fadvise64 posix_fadvise flock`,
 	asksPlaces:   `local_file`,
 	allVariables: `environ __environ`,
-	fileTimes:    `file_times`,
+	fileTimes:    `file_times SystemTime`,
 	arguments:    `args stdin current_exe`,
 	randomness:   `random getrandom getentropy arc4random`,
 	systemCalls:  `system_calls`,
@@ -51,7 +51,7 @@ var effects = effectTable(map[string]string{
 		kill pidfd_open pidfd_send_signal clone pipe pipe2 setsid socketpair`,
 	network: `socket connect bind listen accept accept4 send sendto sendmsg recv recvfrom recvmsg getaddrinfo gethostbyname getsockopt setsockopt
 		getpeername getsockname shutdown gethostname`,
-	clock: `SystemTime clock_gettime gettimeofday time localtime localtime_r gmtime gmtime_r mktime ftime clock clock_getres`,
+	clock: `clock_gettime gettimeofday time localtime localtime_r gmtime gmtime_r mktime ftime clock clock_getres`,
 	writes: `write writev pwrite pwrite64 mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat ftruncate ftruncate64 truncate64 chmod fchmod
 		fchmodat chown fchown lchown fsync fdatasync utimensat futimens mkstemp mkstemp64 mkdtemp sendfile sendfile64 copy_file_range splice setenv unsetenv putenv chdir fchdir`,
 })

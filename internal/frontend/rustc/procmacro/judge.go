@@ -10,7 +10,8 @@
 // the machinery of panics, of hash tables' random seeds and of standard error (names.go). The imports that are reached decide.
 //
 // Every error of this is to one side: a reference that is none, a function that is never called, a name that is not understood make a
-// macro look as if it could do more. Where there is no symbol table, or another machine, the macro is taken to read
+// macro look as if it could do more. Only system calls written in assembly, and times of files that are taken from what stat says without the
+// library's own functions for it, are not seen. Where there is no symbol table, or another machine, the macro is taken to read
 // files and variables, and what it imports beyond that refuses it.
 //
 // Functions may be called from many goroutines; nothing is kept.
@@ -47,7 +48,7 @@ func Judge(content []byte) (t Traits, err error) {
 	// debug/elf has no panics known; a library is somebody's bytes nevertheless.
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("read library: %v", p)
+			t, err = Traits{}, fmt.Errorf("read library: %v", p)
 		}
 	}()
 	f, err := elf.NewFile(bytes.NewReader(content))

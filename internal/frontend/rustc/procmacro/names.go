@@ -89,7 +89,7 @@ func isLibrarys(symbol string) bool {
 			if m == nil {
 				return isStandard(symbol)
 			}
-			id, after := identifier(m[1])
+			id, after := v0Identifier(m[1])
 			if !standard[id] {
 				return false
 			}
@@ -193,11 +193,11 @@ func v0Path(s string) []string {
 		case 'M', 'X': // of a type; of a type's trait
 			s = skipDisambiguator(s)
 		case 'C':
-			id, rest := identifier(skipDisambiguator(s))
+			id, rest := v0Identifier(skipDisambiguator(s))
 			path := []string{id}
 			for {
 				rest = rest[len(backref.FindString(rest)):]
-				id, rest = identifier(skipDisambiguator(rest))
+				id, rest = v0Identifier(skipDisambiguator(rest))
 				if id == "" {
 					return path
 				}
@@ -230,11 +230,16 @@ func identifier(s string) (id, rest string) {
 		n = 10*n + int(s[0]-'0')
 		s = s[1:]
 	}
-	s = strings.TrimPrefix(s, "_")
 	if n > len(s) {
 		return "", ""
 	}
 	return s[:n], s[n:]
+}
+
+// v0Identifier is identifier where "_" parts the length from bytes that begin like it.
+func v0Identifier(s string) (id, rest string) {
+	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
+	return identifier(s[:digits] + strings.TrimPrefix(s[digits:], "_"))
 }
 
 // readable is a symbol's name for people.

@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"debug/elf"
 	"regexp"
-	"slices"
 	"strings"
 )
 
-// texts are the words in a library that may name variables.
+// texts are the words in a library that may name variables, each with a space behind it.
 type texts struct {
-	data [][]byte // runs of letters that names are made of, in data; literals stand one behind the other without a mark
-	code [][]byte // four bytes of code that are such letters: short literals become parts of instructions
+	data []byte // runs of letters that names are made of, in data; literals stand one behind the other without a mark
+	code []byte // the same in code: short literals become parts of instructions
 }
 
 // head is how many bytes of a text an instruction surely holds in one piece where it holds the text.
@@ -38,9 +37,9 @@ func readTexts(f *elf.File) texts {
 			}
 			seen[string(w)] = true
 			if code {
-				t.code = append(t.code, bytes.Clone(w))
+				t.code = append(append(t.code, w...), ' ')
 			} else {
-				t.data = append(t.data, bytes.Clone(w))
+				t.data = append(append(t.data, w...), ' ')
 			}
 		}
 	}
@@ -50,10 +49,7 @@ func readTexts(f *elf.File) texts {
 // Mentions reports whether a text of capital letters, digits and underscores, the name of a variable or the beginning of
 // some, is in the library, or may be.
 func (t *Traits) Mentions(name string) bool {
-	in := func(words [][]byte, s string) bool {
-		return slices.ContainsFunc(words, func(w []byte) bool { return bytes.Contains(w, []byte(s)) })
-	}
-	return in(t.texts.data, name) || len(name) >= head && in(t.texts.code, name[:head]) || strings.ToUpper(name) != name
+	return bytes.Contains(t.texts.data, []byte(name)) || len(name) >= head && bytes.Contains(t.texts.code, []byte(name[:head])) || strings.ToUpper(name) != name
 }
 
 // repository is git's directory, which holds what was committed when, but not files such as .gitignore.

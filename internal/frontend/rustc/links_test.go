@@ -1,0 +1,147 @@
+//go:build unix
+
+package rustc
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
+)
+
+func TestLinkOutputs(t *testing.T) {
+	dir := workDir(t, map[string]string{"a.rs": ""})
+	const stem = "a-0123456789abcdef"
+	for types, want := range map[string][]string{
+		"--crate-type bin":                        {"program " + stem},
+		"--test":                                  {"program " + stem},
+		"--crate-type lib --test":                 {"program " + stem},
+		"--crate-type proc-macro":                 {"shared-library lib" + stem + ".so"},
+		"--crate-type dylib --crate-type rlib":    {"library lib" + stem + ".rlib", "shared-library lib" + stem + ".so"},
+		"--crate-type cdylib,staticlib,rlib,rlib": {"library lib" + stem + ".rlib", "c-shared-library lib" + stem + ".so", "static-library lib" + stem + ".a"},
+	} {
+		args := strings.Replace(strings.Replace(cargoLine, "--crate-type lib", types, 1), "metadata,", "", 1)
+		c, d := New().Parse(&compile.Invocation{Program: "/x/rustc", Dir: dir, Args: strings.Fields(args)}, frontendtest.DiskFiles{})
+		if d != nil {
+			t.Errorf("Parse(%s) = %v", args, d)
+			continue
+		}
+		var got []string
+		for _, o := range c.Outputs {
+			if o.Role != roleDependencies {
+				got = append(got, o.Role+" "+filepath.Base(o.Path))
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("outputs of %s (-want +got):\n%s", types, diff)
+		}
+	}
+}
+
+func TestLinkArguments(t *testing.T) {
+	dir := workDir(t, map[string]string{"a.rs": "", "x.o": "", "x.map": "", "s.ld": ""})
+	args := strings.Replace(cargoLine, "--crate-type lib", "--crate-type bin", 1) + " -C linker=/usr/bin/gcc-12" +
+		" -C link-arg=-fuse-ld=bfd -C link-args=-L:/l:-Bb -C link-arg=x.o -C link-arg=-Wl,--version-script=x.map,-Ts.ld,-rpath,/r:/s,-L,/m"
+	c, d := New().Parse(&compile.Invocation{Program: "/x/rustc", Dir: dir, Args: words(args)}, frontendtest.DiskFiles{})
+	if d != nil {
+		t.Fatal(d)
+	}
+	det := c.Detail.(*detail)
+	for _, x := range []struct {
+		what      string
+		got, want any
+	}{
+		{"driver", det.link.driver, "/usr/bin/gcc-12"},
+		{"choice", det.link.choice, []string{"-fuse-ld=bfd", "-Bb"}},
+		{"directories", det.link.libDirs, []string{"/l", dir + "/b", "/r", "/s", "/m"}},
+		{"inputs", c.Inputs, []string{dir + "/a.rs", dir + "/x.o", dir + "/x.map", dir + "/s.ld"}},
+	} {
+		if diff := cmp.Diff(x.want, x.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", x.what, diff)
+		}
+	}
+}
+
+// words splits at blanks; a colon in an argument of link-args is one too.
+func words(s string) []string {
+	args := strings.Fields(s)
+	for i, a := range args {
+		if rest, ok := strings.CutPrefix(a, "link-args="); ok {
+			args[i] = "link-args=" + strings.ReplaceAll(rest, ":", " ")
+		}
+	}
+	return args
+}
+
+// Without the linker's list, and with what of it shows in messages, a run is the one that was asked for.
+func TestLinkPlan(t *testing.T) {
+	inv := &compile.Invocation{Args: []string{"a.rs"}}
+	c := &compile.Compilation{Invocation: inv, Detail: &detail{}}
+	if got := New().Plan(c, nil, "/s").Args; !cmp.Equal(got, inv.Args) {
+		t.Errorf("arguments of a compile that links nothing = %q, want %q", got, inv.Args)
+	}
+	c.Detail = &detail{link: &linkage{}}
+	got := New().Plan(c, nil, "/s")
+	want := frontend.Plan{
+		Args: []string{"a.rs", "-C", "link-arg=-Wl,--dependency-file=/s.link.d"}, Scratch: "/s", Hidden: []string{"/s.link.d"},
+		Unmap: []string{` \"-Wl,--dependency-file=/s.link.d\"`, "", ` "-Wl,--dependency-file=/s.link.d"`, ""},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
+	}
+	if got := New().Plan(c, nil, "/s,t"); !cmp.Equal(got.Args, inv.Args) || got.Hidden != nil {
+		t.Errorf("plan for a place that no argument of the linker can name = %+v, want the user's arguments", got)
+	}
+}
+
+func TestParseLinkList(t *testing.T) {
+	for _, c := range []struct {
+		what, text string
+		want       []string // nil: an error
+	}{
+		{"lld", "o/m: \\\n  /a.o \\\n  /b\\ c.o \\\n  /d$$e\\#.o\n\n/a.o:\n\n", []string{"/a.o", "/b c.o", "/d$e#.o"}},
+		{"GNU ld, which names a script thrice", "m: \\\n  /a.so \\\n  /a.so \\\n  /b.so\n\n/a.so:\n", []string{"/a.so", "/b.so"}},
+		{"two rules at once", "m: a\nn: b\n", nil},
+		{"nothing", "", nil},
+		{"no rule", "a b c\n", nil},
+	} {
+		got, err := parseLinkList([]byte(c.text))
+		if err != nil != (c.want == nil) || !cmp.Equal(got, c.want) {
+			t.Errorf("%s: parseLinkList = %q, %v, want %q", c.what, got, err, c.want)
+		}
+	}
+}
+
+func FuzzParseLinkList(f *testing.F) {
+	f.Add([]byte("m: \\\n  /a.o \\\n\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		read, err := parseLinkList(text)
+		for _, path := range read {
+			if path == "" || err != nil {
+				t.Errorf("parseLinkList = %q, %v, want no empty path, nor any beside an error", read, err)
+			}
+		}
+	})
+}
+
+// What a linker read and is gone is passed over only where the compile made it.
+func TestTemporary(t *testing.T) {
+	g := &gathering{
+		c: &compile.Compilation{Invocation: &compile.Invocation{Dir: "/w", Env: []string{"TMPDIR=/t"}}},
+		d: &detail{crate: "a", extra: "-1", depInfo: "/o/a-1.d"},
+	}
+	for path, want := range map[string]bool{
+		"/o/a-1.x.rcgu.o": true, "/o/a-1.a.0-cgu.0.rcgu.lto.o": true, "/o/rustcAbC012/symbols.o": true, "/t/rustcAbC012/libb-2.rlib": true,
+		"/t/ccAbC012.ltrans0.ltrans.o": true,
+		"/o/b-1.x.rcgu.o":              false, "/p/a-1.x.rcgu.o": false, "/o/libz.a": false, "/t/libz.a": false, "/o/rustcfoo/x.o": false,
+	} {
+		if got := g.temporary(path); got != want {
+			t.Errorf("temporary(%s) = %t, want %t", path, got, want)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package rustc
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+)
+
+// A macro that reads variables may be told by its user which: variable!("GITHUB_SHA"). Then the name is neither in the macro's library nor
+// in dep-info, but in the crate's sources, or in those of a crate whose macro_rules! pass it on. So what looks like the name of a
+// variable that else does not count (environment.go) is looked for in all of these. Well-known macros take no such orders.
+
+// maxNamed bounds such names of one compile.
+const maxNamed = 256
+
+// named adds the variables that sources and crates name, where macros that are not well known read more than tokens.
+func (g *gathering) named(sources []string) error {
+	if !g.d.asked {
+		return nil
+	}
+	found := map[string]bool{}
+	for _, path := range slices.Concat(sources, g.d.crates) {
+		if isShared(path) {
+			continue
+		}
+		names, err := g.namesIn(path)
+		if err != nil {
+			return compile.Refuse(compile.ReasonInput, err.Error())
+		}
+		for _, name := range names {
+			found[name] = true
+		}
+	}
+	if len(found) > maxNamed {
+		return compile.Refuse(compile.ReasonMacro, fmt.Sprintf("the sources seem to name more than %d variables", maxNamed))
+	}
+	for name := range found {
+		if strings.HasSuffix(name, "_") {
+			return compile.Refuse(compile.ReasonMacro, "the names of variables may be put together from "+name)
+		}
+		g.in.Env = append(g.in.Env, name)
+		if value, _ := g.c.Getenv(name); strings.HasPrefix(value, "/") {
+			g.in.BindPaths = append(g.in.BindPaths, value)
+		}
+	}
+	return nil
+}
+
+// namesIn returns the names of such variables in a file, from memory where its content is known.
+func (g *gathering) namesIn(path string) ([]string, error) {
+	d, err := g.files.Digest(path)
+	if err != nil {
+		return nil, err
+	}
+	if known, ok := g.f.named.get(d); ok {
+		return known, nil
+	}
+	content, d, err := g.files.Read(path, maxCrate)
+	if err != nil {
+		return nil, err
+	}
+	names := noiseNames(content)
+	g.f.named.put(d, names)
+	return names, nil
+}
+
+// noiseWords are what noise is known by, as it stands in names.
+var noiseWords = slices.Concat(noisePrefixes, secretWords)
+
+// noiseNames finds names of noise in a text. Those by which it is known whole are common words, and count as literals only. A literal
+// that ends where a name would go on is returned as it is.
+func noiseNames(content []byte) []string {
+	found := map[string]bool{}
+	for _, text := range noiseWords {
+		rest, at := []byte(text), 0
+		for {
+			i := bytes.Index(content[at:], rest)
+			if i < 0 {
+				break
+			}
+			start, end := at+i, at+i+len(text)
+			for start > 0 && isNameByte(content[start-1]) {
+				start--
+			}
+			for end < len(content) && isNameByte(content[end]) {
+				end++
+			}
+			at = end
+			name := string(content[start:end])
+			if name[0] >= '0' && name[0] <= '9' {
+				name = strings.TrimLeft(name, "0123456789")
+			}
+			if _, isNoise := noiseFor(name); !isNoise || len(name) > maxName {
+				continue
+			}
+			if strings.HasSuffix(name, "_") && !isQuoted(content, start, end) {
+				continue // of prose, such as GITHUB_*
+			}
+			found[name] = true
+		}
+	}
+	for name := range noise {
+		if bytes.Contains(content, []byte(`"`+name+`"`)) {
+			found[name] = true
+		}
+	}
+	names := make([]string, 0, len(found))
+	for name := range found {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// maxName is the longest name of a variable that is taken for one.
+const maxName = 100
+
+func isQuoted(content []byte, start, end int) bool {
+	return start > 0 && content[start-1] == '"' && end < len(content) && content[end] == '"'
+}
+
+// isNameByte reports whether a byte is of names as variables have them: metadata, where texts stand one behind the other, has
+// lengths and marks between them that are none of these.
+func isNameByte(c byte) bool { return c == '_' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' }
