@@ -14,6 +14,9 @@
 // library's own functions for it, are not seen. Where there is no symbol table, or another machine, the macro is taken to read
 // files and variables, and what it imports beyond that refuses it.
 //
+// What no import and no name shows is not seen: system calls by inline assembly, and times in what stat returned where it was called without
+// the standard library.
+//
 // Functions may be called from many goroutines; nothing is kept.
 package procmacro
 
