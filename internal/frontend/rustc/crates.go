@@ -66,10 +66,16 @@ func (p *parser) loaded() *compile.Decline {
 			}
 		}
 		for _, name := range names {
+			path := filepath.Join(dir, name)
+			if isShared(name) && hashOf(name) == "" {
+				// Cargo gives such names to members' shared libraries. A macro of such a name is somebody else's: whether it is loaded, no metadata tells.
+				if traits, err := p.f.traits.of(path, p.files.Digest, p.files.Read); err == nil && traits.Macro {
+					return compile.Refuse(compile.ReasonMacro, path+" has no hash in its name")
+				}
+			}
 			if !wanted[hashOf(name)] {
 				continue
 			}
-			path := filepath.Join(dir, name)
 			stem, ok := strings.CutSuffix(name, ".rlib")
 			// Whatever takes code from a library depends on more than its metadata says: on the native libraries in it.
 			code := p.det.link != nil || p.det.archives
