@@ -65,6 +65,28 @@ func TestTrapMacroElsewhere(t *testing.T) {
 	c.right("two")
 }
 
+// Without cargo, files bear no hashes by which what is loaded is known.
+func TestTrapMacroWithoutHash(t *testing.T) {
+	t.Parallel()
+	c := newTrap(t, files{
+		"mac.rs": reader,
+		"mid.rs": "pub use mac::variable;\n",
+		"app.rs": "fn main() { println!(\"{}\", mid::variable!(\"FLAVOUR\")); }\n",
+		"build.sh": `set -e
+export CARGO_MANIFEST_DIR=.
+mkdir -p target/debug
+compile() { $RUSTC_WRAPPER rustc --edition=2021 --out-dir target/debug -L dependency=target/debug -C embed-bitcode=no --crate-name "$@"; }
+compile mac --crate-type=proc-macro --emit=dep-info,link --extern proc_macro mac.rs
+compile mid --crate-type=lib --emit=dep-info,metadata,link --extern mac=target/debug/libmac.so mid.rs
+compile app --crate-type=bin --emit=dep-info,link --extern mid=target/debug/libmid.rlib app.rs
+`,
+	})
+	for _, flavour := range []string{"sweet", "sour"} {
+		c.machine = c.with("FLAVOUR", flavour)
+		c.right(flavour, "sh", "build.sh")
+	}
+}
+
 // A macro is a program that reads what it likes. Whatever it read last time is as it was, or the crate is expanded again.
 func TestTrapMacros(t *testing.T) {
 	f := files{
