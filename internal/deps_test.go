@@ -20,7 +20,7 @@ var layers = []struct {
 	layer    int
 	packages []string
 }{
-	{0, []string{"internal", "internal/digest", "internal/protocol", "internal/config"}},
+	{0, []string{"internal", "internal/ar", "internal/digest", "internal/protocol", "internal/config"}},
 	{1, []string{"internal/compile", "internal/wrapper"}},
 	{2, []string{
 		"internal/cache", "internal/cache/bucket/objects", "internal/cache/bucket/pack", "internal/credentials", "internal/frontend",
@@ -44,7 +44,7 @@ var only = map[string][]string{
 	"internal/github":         {},
 	"internal/credentials":    {},
 	"internal/frontend/cc":    {"internal/compile", "internal/digest", "internal/frontend"},
-	"internal/frontend/rustc": {"internal/compile", "internal/digest", "internal/frontend", "internal/frontend/rustc/procmacro"},
+	"internal/frontend/rustc": {"internal/ar", "internal/compile", "internal/digest", "internal/frontend", "internal/frontend/rustc/procmacro"},
 
 	"internal/frontend/rustc/procmacro": {},
 }

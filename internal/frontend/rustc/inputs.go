@@ -201,9 +201,6 @@ var staticLink = regexp.MustCompile(`\bkind\s*=\s*r?#*"static`)
 func (g *gathering) native(sources []string) error {
 	// A static library holds what it needs, and shows not whose it is.
 	bundled := g.d.static || g.d.staticlib
-	if g.d.staticlib {
-		g.in.BindAll = "native"
-	}
 	if len(g.d.nativeDirs) > 0 && !bundled {
 		// Of an archive without members the library shows nothing, nor of one that is only looked for.
 		for _, path := range sources {
@@ -221,7 +218,6 @@ func (g *gathering) native(sources []string) error {
 		}
 		if member != "" {
 			bundled = true
-			g.in.BindAll = "native" // its sections may be compressed
 			if len(g.d.nativeDirs) == 0 || callsDlltool(g.d.target) {
 				return compile.Refuse(compile.ReasonInput, member+" comes from nowhere")
 			}
