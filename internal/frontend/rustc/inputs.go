@@ -43,9 +43,13 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 	if err != nil {
 		return nil, compile.Refuse(compile.ReasonInput, err.Error())
 	}
-	g.add(c.Source)
-	// Metadata holds the working directory and, hashed, the names of sources.
-	g.bindName(c.Dir)
+	if c.Source != "" {
+		g.add(c.Source)
+	}
+	if c.Source != "" || g.d.metadata {
+		// Metadata holds the working directory and, hashed, the names of sources.
+		g.bindName(c.Dir)
+	}
 	for _, spelled := range said.paths {
 		path := absolute(c.Dir, spelled)
 		if info, err := files.Stat(path); err != nil || !isRegular(info) {
@@ -81,6 +85,11 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 
 // depInfo reads what the compile says that it read. One that failed early says nothing, and leaves the dep-info of an earlier one.
 func (g *gathering) depInfo() (depInfo, error) {
+	if g.c.Source == "" {
+		said, err := sourceAlone("", g.c.Input, g.c.Getenv) // Parse let pass what reads nothing further
+		said.paths = nil
+		return said, err
+	}
 	if g.d.depInfo != "" {
 		info, err := g.files.Stat(g.d.depInfo)
 		if g.run.Status == 0 || err == nil && info.Mtime >= g.run.Start.UnixNano() {
