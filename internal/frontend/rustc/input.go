@@ -36,7 +36,7 @@ func (p *parser) decideInput() *compile.Decline {
 	return nil
 }
 
-// randomName are the names of autocfg's crates since 1.3, with a number that is random in each build. Output and symbols have the name,
+// randomName are the names of autocfg's crates of 1.4 and 1.5, with a number that is random in each build. Output and symbols have the name,
 // and hashes of it, so that no result would ever be found again.
 var randomName = regexp.MustCompile(`^autocfg_[0-9a-f]{16}_[0-9]+$`)
 
