@@ -31,7 +31,7 @@ type parts struct {
 	state      func(*key.State)
 	invocation func(*compile.Invocation) // changes what the engine is told
 	answer     func(*engine.Answer)      // changes what the engine answers
-	focus      func(*world, int) []op    // changes to be made more often than the search would; the number counts up
+	focus      func(*world, int) []step  // steps to be made more often than the search would; the number counts up
 }
 
 // bench is a world with an engine that serves it.
@@ -340,7 +340,7 @@ func explore(dir string, seed uint64, cases int, p parts, n *counts) (*found, er
 	for turn, until := 0, n.cases+cases; n.cases < until; turn++ {
 		next := b.choose(rng)
 		if p.focus != nil && turn%3 == 0 {
-			next = []step{{ops: p.focus(b.world, turn/3)}}
+			next = p.focus(b.world, turn/3)
 		}
 		for _, s := range next {
 			history = append(history, s)
