@@ -156,7 +156,7 @@ func (s *session) outputs(a *Answer, m *metadata, object []byte) error {
 	dir := s.o.outDir + "/"
 	var listed []string // in dep-info
 	dep := File{Path: s.abs(dir + stem + ".d")}
-	program := map[string]string{"bin": stem, "proc-macro": "lib" + stem + ".so"}[s.o.kind]
+	program := map[string]string{"bin": stem, "proc-macro": "lib" + stem + ".so", "staticlib": "lib" + stem + ".a"}[s.o.kind]
 	if s.o.emits("dep-info") {
 		listed = append(listed, dir+stem+".d")
 	}
@@ -173,7 +173,7 @@ func (s *session) outputs(a *Answer, m *metadata, object []byte) error {
 	}
 	if s.o.emits("metadata") {
 		data := m.encode()
-		if s.o.kind == "bin" {
+		if s.o.kind == "bin" || s.o.kind == "staticlib" {
 			data = nil // nobody loads it
 		}
 		a.Files = append(a.Files, File{Path: s.abs(dir + "lib" + stem + ".rmeta"), Data: data, Replaced: true})
@@ -189,19 +189,16 @@ func (s *session) outputs(a *Answer, m *metadata, object []byte) error {
 	}
 	if program == "" {
 		members := []member{{"lib.rmeta", append([]byte("wrapped "), m.encode()...)}, {stem + ".0.rcgu.o", object}}
-		for _, file := range statics {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				return err
-			}
-			if len(text) > 0 { // an archive without members adds none
-				members = append(members, member{"native.o", text})
-			}
+		if members, err = bundle(members, statics); err != nil {
+			return err
 		}
 		s.reach(Read)
 		a.Files = append(a.Files, File{Path: s.abs(dir + "lib" + stem + ".rlib"), Data: archive(members), Replaced: true})
 		a.Stderr = append(a.Stderr, notice(dir+"lib"+stem+".rlib", "link")...)
 		return nil
+	}
+	if s.o.kind == "staticlib" {
+		return s.staticLibrary(a, []member{{stem + ".0.rcgu.o", object}}, statics, dir+program)
 	}
 	linked, list, err := s.link(object, statics, m, s.abs(dir+program))
 	if err != nil {
@@ -211,6 +208,41 @@ func (s *session) outputs(a *Answer, m *metadata, object []byte) error {
 	a.Hidden = list
 	a.Files = append(a.Files, File{Path: s.abs(dir + program), Data: linked, Program: true, Replaced: true})
 	a.Stderr = append(a.Stderr, notice(dir+program, "link")...)
+	return nil
+}
+
+// bundle adds the members of native libraries: the model's have one, or none.
+func bundle(members []member, files []string) ([]member, error) {
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		if len(text) > 0 {
+			members = append(members, member{"native.o", text})
+		}
+	}
+	return members, nil
+}
+
+// staticLibrary makes a library of all code, without a linker.
+func (s *session) staticLibrary(a *Answer, members []member, statics []string, output string) error {
+	for _, l := range s.crates {
+		switch {
+		case l.Macro:
+		case l.code == "":
+			return &failure{"", "crate `" + l.Name + "` required to be available in rlib format, but was not found in this form", ""}
+		default:
+			statics = append(statics, l.code)
+		}
+	}
+	members, err := bundle(members, statics)
+	if err != nil {
+		return err
+	}
+	s.reach(Read)
+	a.Files = append(a.Files, File{Path: s.abs(output), Data: archive(members), Replaced: true})
+	a.Stderr = append(a.Stderr, notice(output, "link")...)
 	return nil
 }
 

@@ -48,7 +48,9 @@ func (m *metadata) encode() []byte {
 	var b bytes.Buffer
 	b.WriteString("rust\x00\x00\x00\x0a")
 	for _, extra := range append([]string{m.Extra}, extras(m.Loads)...) {
-		fmt.Fprintf(&b, "\x11%s\xc1", extra)
+		if extra != "" {
+			fmt.Fprintf(&b, "\x11%s\xc1", extra)
+		}
 	}
 	b.Write(m.json())
 	return b.Bytes()
@@ -102,7 +104,7 @@ func (s *session) use(name, file string) error {
 	if err != nil {
 		return &failure{"E0463", "can't find crate for `" + name + "`", file}
 	}
-	if s.find(m.Extra) != nil {
+	if s.find(m.Name, m.Extra) != nil {
 		return nil
 	}
 	if strings.HasSuffix(path, ".rmeta") {
@@ -111,7 +113,7 @@ func (s *session) use(name, file string) error {
 	direct := &loaded{m, path}
 	s.crates = append(s.crates, direct)
 	for _, r := range m.Loads {
-		if known := s.find(r.Extra); known != nil {
+		if known := s.find(r.Name, r.Extra); known != nil {
 			if known.SVH != r.SVH {
 				return &failure{"E0460", "found possibly newer version of crate `" + r.Name + "` which `" + name + "` depends on", file}
 			}
@@ -124,9 +126,9 @@ func (s *session) use(name, file string) error {
 	return nil
 }
 
-func (s *session) find(extra string) *loaded {
+func (s *session) find(name, extra string) *loaded {
 	for _, l := range s.crates {
-		if l.Extra == extra {
+		if l.Name == name && l.Extra == extra {
 			return l
 		}
 	}

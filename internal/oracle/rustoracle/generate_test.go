@@ -64,7 +64,7 @@ func (w *world) rootText(rng *rand.Rand, u *unit) string {
 
 // action is what a macro does.
 func (w *world) action(rng *rand.Rand) string {
-	pool := []string{"reads_env FOO", "reads_env BAR", "reads_env TERM", "reads_env MY_TOKEN", "reads_env OUT_DIR", "reads_package data a.txt", "reads_package notes.txt", "lists_package ."}
+	pool := []string{"reads_env FOO", "reads_env BAR", "reads_env TERM", "reads_env MY_TOKEN", "reads_env OUT_DIR", "reads_package data a.txt", "reads_package notes.txt", "reads_package ../../Cargo.toml", "lists_package ."}
 	if w.units[1].name == "mac" { // the other one is known not to
 		pool = append(pool, "reads_workspace shared.txt", "reads_workspace crates/mid/notes.txt", "reads_output o.txt")
 		if rng.IntN(20) == 0 {

@@ -51,6 +51,9 @@ func (s *session) link(object []byte, statics []string, m *metadata, output stri
 		if err := take(l.code); err != nil {
 			return nil, nil, err
 		}
+		if s.o.lto { // rustc reads it, and gives the linker a copy of what is left
+			listed[len(listed)-1] = "/tmp/rustcAbCdEf/" + filepath.Base(l.code)
+		}
 	}
 	for _, p := range statics {
 		if err := take(p); err != nil {

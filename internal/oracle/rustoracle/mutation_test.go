@@ -216,7 +216,8 @@ func (w *world) chooseOps(rng *rand.Rand) []op {
 	case n < 44:
 		return w.both(rng, op{kind: "swap", a: w.path(u, "src/m0.rs"), b: w.path(u, "src/m1.rs")})
 	case n < 47:
-		return w.both(rng, op{kind: "write", a: w.fill("{p}/shared.txt"), b: fmt.Sprintf("shared %d\n", rng.IntN(2))})
+		name := []string{"shared.txt", "shared.txt", "Cargo.toml"}[rng.IntN(3)]
+		return w.both(rng, op{kind: "write", a: w.fill("{p}/") + name, b: fmt.Sprintf("shared %d\n", rng.IntN(2))})
 	case n < 57:
 		v := variablePool[rng.IntN(len(variablePool))]
 		return one(op{kind: "setenv", a: v[0], b: v[1]})
@@ -231,7 +232,7 @@ func (w *world) chooseOps(rng *rand.Rand) []op {
 	case n < 71:
 		return one(op{kind: "metadata", a: u.name, n: rng.IntN(3)})
 	case n < 75:
-		return one(op{kind: "flags", a: u.name, b: []string{"", "-C opt-level=3", "-C strip=symbols", "-C debuginfo=2"}[rng.IntN(4)]})
+		return one(op{kind: "flags", a: u.name, b: []string{"", "-C opt-level=3", "-C strip=symbols", "-C lto=fat", "--remap-path-prefix={R}=/ws", "--remap-path-prefix={W}=/w"}[rng.IntN(6)]})
 	case n < 77:
 		if !u.native {
 			return nil

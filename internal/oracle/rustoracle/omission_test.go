@@ -321,7 +321,7 @@ func omissions() []omission {
 		{"toolchains after the first question", parts{frontend: func(fe frontend.Frontend) frontend.Frontend {
 			return &forgetful{Frontend: fe, first: map[bool]*compile.Toolchain{}}
 		}}},
-		{"features", withoutArgs(func(a string) bool { return strings.HasPrefix(a, "feature=") })},
+		{"features", withoutArgs(func(a string) bool { return a == "--cfg" || strings.HasPrefix(a, "feature=") })},
 		{"options of -C", withoutArgs(func(a string) bool {
 			return strings.HasPrefix(a, "opt-level") || strings.HasPrefix(a, "strip") || strings.HasPrefix(a, "debuginfo")
 		})},

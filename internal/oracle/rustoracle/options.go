@@ -20,7 +20,7 @@ type options struct {
 	outDir                string
 	features              []string
 	quiet                 bool // --cap-lints allow
-	strip                 bool
+	strip, lto            bool
 	externs               []extern
 	crateDirs, nativeDirs []string
 	libs                  []native
@@ -141,6 +141,8 @@ func (o *options) set(c *Call, name, value string) error {
 			o.extra = v
 		case "strip":
 			o.strip = true
+		case "lto":
+			o.lto = true
 		}
 		keep()
 	default:

@@ -40,6 +40,7 @@ type unit struct {
 	fetched    bool
 	externs    []string
 	native     bool // it has static libraries
+	plain      bool // its library's name bears no hash, as that of a crate which is a shared library too
 	libs       []string
 	features   bool
 	meta       int
@@ -69,7 +70,7 @@ func (u *unit) outDir() string { return "target/debug/build/" + u.name + "-01234
 
 // root is the file that rustc is given, below the package.
 func (u *unit) root() string {
-	if u.kind == "bin" {
+	if u.name == "app" {
 		return "src/main.rs"
 	}
 	return "src/lib.rs"
@@ -86,9 +87,9 @@ func (w *world) invocation(u *unit) *compile.Invocation {
 	}
 	args := []string{"--crate-name", u.name, "--edition=2021", source, "--error-format=json", "--json=diagnostic-rendered-ansi,artifacts,future-incompat",
 		"--crate-type", u.kind}
-	linked := u.kind == "proc-macro" || u.kind == "bin" && !w.check
+	linked := u.kind == "proc-macro" || u.kind != "lib" && !w.check
 	switch {
-	case linked:
+	case linked || u.plain && !w.check:
 		args = append(args, "--emit=dep-info,link")
 	case w.check:
 		args = append(args, "--emit=dep-info,metadata")
@@ -99,14 +100,18 @@ func (w *world) invocation(u *unit) *compile.Invocation {
 	if u.features {
 		args = append(args, "--cfg", `feature="f"`)
 	}
-	args = append(args, "-C", fmt.Sprintf("metadata=%d", u.meta), "-C", "extra-filename="+w.extra(u), "--out-dir", deps, "-L", "dependency="+deps)
+	args = append(args, "-C", fmt.Sprintf("metadata=%d", u.meta))
+	if e := w.extra(u); e != "" {
+		args = append(args, "-C", "extra-filename="+e)
+	}
+	args = append(args, "--out-dir", deps, "-L", "dependency="+deps)
 	for _, name := range u.externs {
 		e := w.unit(name)
 		ext := ".rmeta"
 		switch {
 		case e.kind == "proc-macro":
 			ext = ".so"
-		case linked:
+		case linked || e.plain && !w.check:
 			ext = ".rlib"
 		}
 		args = append(args, "--extern", name+"="+deps+"/lib"+name+w.extra(e)+ext)
@@ -120,7 +125,10 @@ func (w *world) invocation(u *unit) *compile.Invocation {
 	for _, l := range u.libs {
 		args = append(args, "-l", l)
 	}
-	inv.Args = append(args, u.flags...)
+	for _, f := range u.flags {
+		args = append(args, w.fill(f))
+	}
+	inv.Args = args
 	inv.Env = []string{
 		"CARGO=" + w.dir + "/tc/bin/cargo", "CARGO_CRATE_NAME=" + u.name, "CARGO_MANIFEST_DIR=" + pkg, "CARGO_PKG_NAME=" + u.name, "CARGO_PKG_VERSION=1.0.0",
 		"CARGO_HOME=" + w.dir + "/cargo", "HOME=" + w.dir + "/home", "OUT_DIR=" + w.root() + "/" + u.outDir(),
@@ -163,7 +171,12 @@ func newWorld(dir string, rng *rand.Rand) (*world, error) {
 		{name: macro, kind: "proc-macro", pkg: "{p}/crates/mac", externs: []string{"reg"}},
 		{name: "base", kind: "lib", pkg: "{p}/crates/base", externs: []string{"reg", macro}, native: rng.IntN(2) == 0},
 		{name: "mid", kind: "lib", pkg: "{p}/crates/mid", externs: []string{"base"}},
-		{name: "app", kind: "bin", pkg: "{p}/crates/app", externs: []string{"base", "mid"}, native: true, libs: []string{"dylib=dyn"}},
+		{name: "top", kind: "lib", pkg: "{p}/crates/top", externs: []string{"mid"}},
+		{name: "app", kind: "bin", pkg: "{p}/crates/app", externs: []string{"base", "top"}, native: true, libs: []string{"dylib=dyn"}},
+	}
+	w.unit("mid").plain = rng.IntN(4) == 0
+	if rng.IntN(6) == 0 {
+		w.unit("app").kind = "staticlib"
 	}
 	if w.check {
 		w.unit(macro).externs = nil // cargo would compile reg twice
@@ -195,6 +208,7 @@ func newWorld(dir string, rng *rand.Rand) (*world, error) {
 		w.at = at
 		files[w.fill("{p}/target/CACHEDIR.TAG")] = "Signature: 8a477f597d28d172789f06886806bc55\n"
 		files[w.fill("{p}/Cargo.lock")] = "version = 4\n"
+		files[w.fill("{p}/Cargo.toml")] = "[workspace]\n"
 		files[w.fill("{p}/shared.txt")] = "shared 0\n"
 		for _, u := range w.units {
 			for _, name := range u.files() {
