@@ -114,7 +114,7 @@ func (c *client) Run(_ context.Context, run engine.Run) (engine.Ran, error) {
 	if args == nil {
 		args = c.inv.Args
 	}
-	c.mapped = slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--remap-path-prefix=") })
+	c.mapped = slices.ContainsFunc(args, func(a string) bool { return strings.Contains(a, "=/compile-cache/") }) // not by a user's flags alone
 	call := c.call(c.inv.Program, args, nil)
 	call.Reached = func(m Moment) {
 		for _, o := range c.during[m] {
