@@ -11,11 +11,16 @@
 // is there now is refused (E0460).
 //
 // Procedural macros are ELF files whose code imports what their actions need, so that package procmacro judges them by what they do. The
-// driver of the linker is a program beside the compiler that answers the questions which gcc is asked.
+// driver of the linker is a program beside the compiler that answers the questions which gcc is asked. What the model reads and how it
+// lists that is compared with the real rustc (model_test.go).
 //
 // # The search
 //
-// The tests make a workspace of four crates in two checkouts, and one crate of a registry, change one thing a step, and compile them in
-// order as cargo does. Each compile is a case: the model alone says what is right, the engine answers the same
-// invocation, and outputs, modes, messages and status are compared. Each of a table of deliberate omissions must be caught.
+// The tests make a workspace of five crates in two checkouts, and one crate of a registry, change one thing a step, and compile them in
+// order as cargo does, or only one of them. Each compile is a case: the model alone says what is right, the engine answers the same
+// invocation, and outputs, modes, messages and status are compared. Each of a table of deliberate omissions must be caught (omission_test.go), and
+// what it is caught by is played with nothing left out.
+//
+// Where paths are mapped (COMPILE_CACHE_ROOTS), right is what the compiler alone makes with the same maps; one that is not cached
+// is run without them.
 package rustoracle
