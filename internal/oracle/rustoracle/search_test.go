@@ -32,6 +32,7 @@ type parts struct {
 	invocation func(*compile.Invocation) // changes what the engine is told
 	answer     func(*engine.Answer)      // changes what the engine answers
 	focus      func(*world, int) []step  // steps to be made more often than the search would; the number counts up
+	tick       time.Duration             // granularity of file times; 0 for the kernel's own
 }
 
 // bench is a world with an engine that serves it.
@@ -65,6 +66,14 @@ func (b *bench) start() {
 	state := key.NewState(time.Now)
 	clock := key.Clock{Path: filepath.Join(b.dir, "clock")}
 	state.Fine = clock.TestTimes()
+	if tick := b.parts.tick; tick > 0 {
+		state.Fine = false
+		state.Adjust = func(fi frontend.FileInfo) frontend.FileInfo {
+			fi.Mtime -= fi.Mtime % int64(tick)
+			fi.Ctime -= fi.Ctime % int64(tick)
+			return fi
+		}
+	}
 	if b.parts.state != nil {
 		b.parts.state(state)
 	}
