@@ -33,7 +33,7 @@ var layers = []struct {
 	}},
 	{4, []string{"internal/engine"}},
 	{5, []string{"internal/daemon", "internal/oracle", "internal/fakecc"}},
-	{6, []string{"internal/bench", "internal/oracle/oraclecc"}},
+	{6, []string{"internal/bench", "internal/oracle/oraclecc", "internal/oracle/rustoracle"}},
 	{7, []string{"cmd/ccwrap", "cmd/compile-cache", "cmd/compile-cache-bench"}},
 }
 
