@@ -20,7 +20,7 @@ var layers = []struct {
 	layer    int
 	packages []string
 }{
-	{0, []string{"internal", "internal/digest", "internal/protocol", "internal/config"}},
+	{0, []string{"internal", "internal/ar", "internal/digest", "internal/protocol", "internal/config"}},
 	{1, []string{"internal/compile", "internal/wrapper"}},
 	{2, []string{
 		"internal/cache", "internal/cache/bucket/objects", "internal/cache/bucket/pack", "internal/credentials", "internal/frontend",
@@ -33,7 +33,7 @@ var layers = []struct {
 	}},
 	{4, []string{"internal/engine"}},
 	{5, []string{"internal/daemon", "internal/oracle", "internal/fakecc"}},
-	{6, []string{"internal/bench", "internal/oracle/oraclecc"}},
+	{6, []string{"internal/bench", "internal/oracle/oraclecc", "internal/oracle/rustoracle"}},
 	{7, []string{"cmd/ccwrap", "cmd/compile-cache", "cmd/compile-cache-bench"}},
 }
 
@@ -44,7 +44,7 @@ var only = map[string][]string{
 	"internal/github":         {},
 	"internal/credentials":    {},
 	"internal/frontend/cc":    {"internal/compile", "internal/digest", "internal/frontend"},
-	"internal/frontend/rustc": {"internal/compile", "internal/digest", "internal/frontend", "internal/frontend/rustc/procmacro"},
+	"internal/frontend/rustc": {"internal/ar", "internal/compile", "internal/digest", "internal/frontend", "internal/frontend/rustc/procmacro"},
 
 	"internal/frontend/rustc/procmacro": {},
 }

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// check [-pty] [-umask MASK] [-by WRAPPER] OUTCOME[:REASON] COMPILER ARGS...
+// check [-pty] [-umask MASK] [-by WRAPPER] [-piped FILE] OUTCOME[:REASON] COMPILER ARGS...
 //
 // runs the compiler plainly, puts the tree below $WORK back, runs it through ccwrap (or another wrapper), and fails unless both
 // left the same files with the same bytes and modes, said the same and ended alike, and the invocation ended as told.
@@ -35,6 +35,9 @@ func cmdCheck(ts *testscript.TestScript, neg bool, args []string) {
 		case "-umask":
 			how.umask = args[1]
 			args = args[2:]
+		case "-piped":
+			how.piped = ts.MkAbs(args[1])
+			args = args[2:]
 		case "-by":
 			by = args[1]
 			args = args[2:]
@@ -43,7 +46,7 @@ func cmdCheck(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: check [-pty] [-umask MASK] [-by WRAPPER] OUTCOME[:REASON] COMPILER ARGS...")
+		ts.Fatalf("usage: check [-pty] [-umask MASK] [-by WRAPPER] [-piped FILE] OUTCOME[:REASON] COMPILER ARGS...")
 	}
 	work := ts.Getenv("WORK")
 	how.argv = args[1:]
@@ -72,6 +75,7 @@ type invocation struct {
 	argv  []string
 	pty   bool
 	umask string
+	piped string // a file that a pipe on standard input gives; "" for none
 }
 
 // ran is what a call did.
@@ -84,6 +88,9 @@ func (i invocation) run(ts *testscript.TestScript) *ran {
 	argv := i.argv
 	if i.umask != "" {
 		argv = append([]string{"sh", "-c", `umask "$0"; exec "$@"`, i.umask}, argv...)
+	}
+	if i.piped != "" {
+		argv = append([]string{"sh", "-c", `cat "$0" | "$@"`, i.piped}, argv...)
 	}
 	if i.pty {
 		return runOnTerminal(ts, argv)

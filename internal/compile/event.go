@@ -17,7 +17,7 @@ type Event struct {
 	Compiler     string    `json:"compiler"`             // gcc, clang, rustc, clippy, other
 	Program      string    `json:"program"`              // path of the compiler
 	Dir          string    `json:"dir"`
-	Source       string    `json:"source,omitempty"` // absolute
+	Source       string    `json:"source,omitempty"` // absolute; "DIR: standard input" where that is the source
 	Output       string    `json:"output,omitempty"` // main output, absolute
 	Status       int       `json:"status"`
 	Key          string    `json:"key,omitempty"`         // hex, of a hit or a stored miss

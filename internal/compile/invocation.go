@@ -18,6 +18,10 @@ type Invocation struct {
 	Umask   uint32   // the caller's umask
 	Columns int      // width of the terminal on stderr; 0 where stderr is no terminal
 	NoInput bool     // standard input is the null device
+	// HasInput is set where standard input is a pipe that the compiler reads, and Input is all that came through it. Each run of the
+	// compiler gets it anew.
+	HasInput bool
+	Input    []byte
 }
 
 // Getenv returns the value of a variable and whether it is set. As in execve, the first of two equal names counts.
@@ -36,7 +40,7 @@ type Compilation struct {
 
 	Kind     string   // compiler kind for statistics and advice: "gcc", "clang", "rustc", "clippy"
 	Language string   // "c", "c++", "rust"
-	Source   string   // absolute path of the main source; see Inputs
+	Source   string   // absolute path of the main source, see Inputs; "" where it is Invocation.Input
 	Args     []string // the arguments that decide the output, in order, response files expanded
 	EnvNames []string // variables the compiler reads, sorted; unset differs from empty
 	Facts    []string // further lines for the recipe, such as the apparent working directory
@@ -45,7 +49,7 @@ type Compilation struct {
 	// Absolute.
 	Inputs []string
 
-	// Outputs are all files the compiler may write on success.
+	// Outputs are all files the compiler may write on success; none where all goes to standard output.
 	Outputs []Output
 
 	// Dirs are the search directories that the arguments name. Absolute.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -150,6 +151,7 @@ func (c *conn) request(ctx context.Context, p []byte) error {
 	defer c.end()
 	inv := &compile.Invocation{
 		Program: req.Program, Args: req.Args, Dir: req.Dir, Env: req.Env, Umask: req.Umask, Columns: int(req.Columns), NoInput: req.NoInput,
+		HasInput: req.HasInput, Input: bytes.Clone(req.Input),
 	}
 	if decline := c.server.foreign(req, inv); decline != nil {
 		c.server.bypass(inv, decline)

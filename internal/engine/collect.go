@@ -229,8 +229,8 @@ func (c *call) collectOne(o compile.Output, watch *key.Watch) (*blob, []string, 
 		b.open = func() (io.ReadCloser, error) { return os.Open(o.Path) }
 	}
 	c.State.Learn(f.Fd(), o.Path, b.stored.Blob)
-	var head [4]byte
-	if _, err := f.ReadAt(head[:], 0); err == nil && compressed(head[:], f) {
+	var head [8]byte
+	if n, _ := f.ReadAt(head[:], 0); compressed(head[:n], f) {
 		return b, c.roots.Names(), nil
 	}
 	return b, scan.Found(), nil

@@ -100,8 +100,14 @@ func (c *call) parse() error {
 	c.comp = comp
 	comp.Inputs = append(comp.Inputs, c.set.extraInputs...)
 	c.event.Compiler = comp.Kind
-	c.event.Source = comp.Source
-	c.event.Output = comp.Outputs[0].Path
+	place := c.inv.Dir
+	if len(comp.Outputs) > 0 {
+		c.event.Output = comp.Outputs[0].Path
+		place = filepath.Dir(c.event.Output)
+	}
+	if c.event.Source = comp.Source; comp.Source == "" {
+		c.event.Source = place + ": standard input"
+	}
 	return nil
 }
 
@@ -116,7 +122,10 @@ func (c *call) identify(ctx context.Context) error {
 	c.id = key.Identity(tc)
 	c.roots = key.FindRoots(c.inv, c.view.Exists, append(key.Listed(c.set.roots.Dirs), c.comp.Roots...)...)
 	var source digest.Digest
-	if c.comp.PerSource {
+	switch {
+	case c.comp.Source == "":
+		source = digest.Of(c.inv.Input)
+	case c.comp.PerSource:
 		if source, err = c.view.Digest(c.comp.Source); err != nil {
 			return compile.Refuse(compile.ReasonInput, err.Error())
 		}

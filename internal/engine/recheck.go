@@ -26,7 +26,7 @@ import (
 // rechecks reports whether this hit is among those that are compiled again. Key and run decide, so that wrappers need not agree on
 // anything and another run takes another sample; a call of no run is on its own.
 func (c *call) rechecks(k digest.Key) bool {
-	if slices.Contains(c.inv.Args, "-") && !c.inv.NoInput {
+	if slices.Contains(c.inv.Args, "-") && !c.inv.NoInput && !c.inv.HasInput {
 		return false // what is read from standard input is there for one run only
 	}
 	if c.set.recheck <= 0 || c.set.recheck >= 100 {

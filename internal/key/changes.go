@@ -75,9 +75,14 @@ func (s *State) NewWatch(c Clock, comp *compile.Compilation) (*Watch, error) {
 		return nil, err
 	}
 	if !s.Fine {
-		// An input that bears this very tick could be written again within it: let the tick pass first.
+		// An input that bears this very tick could be written again within it: let the tick pass first. An output would pass for
+		// this compile's, though it fails and writes none.
 		deadline := s.Now().Add(coarsePatience)
-		for w.bears(comp.Inputs, start) && s.Now().Before(deadline) {
+		var outputs []string
+		for _, o := range comp.Outputs {
+			outputs = append(outputs, o.Path)
+		}
+		for (w.bears(comp.Inputs, start) || w.bears(outputs, start)) && s.Now().Before(deadline) {
 			time.Sleep(time.Millisecond)
 			if start, err = s.startTime(c); err != nil {
 				return nil, err

@@ -61,7 +61,11 @@ func Write(c *compile.Compilation, tc *compile.Toolchain, id digest.Key, source 
 	}
 	// Relative names start here. The root's own value is left to the key, and there only where outputs hold it.
 	line("directory", roots.SpellPath(c.Dir))
-	line("source", roots.SpellPath(c.Source))
+	if c.Source == "" {
+		line("source", "standard input")
+	} else {
+		line("source", roots.SpellPath(c.Source))
+	}
 	if c.PerSource {
 		// One ./configure compiles hundreds of conftest.c alike; each gets its own manifest.
 		line("content", source.String())

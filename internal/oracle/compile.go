@@ -107,7 +107,7 @@ func (p *preprocessor) assemble() ([]string, error) {
 }
 
 // read variables that change code in ways that the model need not know.
-var codeVariables = []string{"COMPILER_PATH", "GCC_EXEC_PREFIX", "LD_PRELOAD", "LD_LIBRARY_PATH", "GLIBC_TUNABLES", "SOURCE_DATE_EPOCH"}
+var codeVariables = []string{"COMPILER_PATH", "GCC_EXEC_PREFIX", "LD_PRELOAD", "GLIBC_TUNABLES", "SOURCE_DATE_EPOCH"}
 
 // object writes the dump.
 func (p *preprocessor) object(t *tools, object string) []byte {

@@ -155,6 +155,8 @@ func (m *Request) append(b []byte) []byte {
 	b = appendUint32(b, m.Umask)
 	b = appendUint32(b, m.Columns)
 	b = appendBool(b, m.NoInput)
+	b = appendBool(b, m.HasInput)
+	b = appendString(b, m.Input)
 	b = appendString(b, m.Namespace)
 	b = appendUint64(b, m.RootDev)
 	b = appendUint64(b, m.RootIno)
@@ -162,7 +164,7 @@ func (m *Request) append(b []byte) []byte {
 	return appendUint64(b, m.DirIno)
 }
 
-// ParseRequest reads the payload of a Request. Of another version than Version only that field is set.
+// ParseRequest reads the payload of a Request; its Input lies in p. Of another version than Version only that field is set.
 func ParseRequest(p []byte) (*Request, error) {
 	r := reader{b: p}
 	m := &Request{Version: r.uint32()}
@@ -176,6 +178,7 @@ func ParseRequest(p []byte) (*Request, error) {
 	m.Umask = r.uint32()
 	m.Columns = r.uint32()
 	m.NoInput = r.bool()
+	m.HasInput, m.Input = r.bool(), r.bytes()
 	m.Namespace = r.string()
 	m.RootDev, m.RootIno = r.uint64(), r.uint64()
 	m.DirDev, m.DirIno = r.uint64(), r.uint64()

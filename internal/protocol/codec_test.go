@@ -18,7 +18,7 @@ var parsers = []struct {
 }{
 	{"request", &Request{
 		Version: Version, Program: "/usr/bin/gcc", Args: []string{"-c", "", "a b.c"}, Dir: "/src", Env: []string{"A=1", "A=2", "=", ""},
-		Umask: 0o22, Columns: 80, NoInput: true, Namespace: "4026531841", RootDev: 1, RootIno: 2, DirDev: 1 << 40, DirIno: 1 << 50,
+		Umask: 0o22, Columns: 80, NoInput: true, HasInput: true, Input: []byte("fn f() {}"), Namespace: "4026531841", RootDev: 1, RootIno: 2, DirDev: 1 << 40, DirIno: 1 << 50,
 	}, parser(ParseRequest)},
 	{"replay", &Replay{Status: 3, Stdout: []byte{}, Stderr: []byte("a\x00b\xff")}, parser(ParseReplay)},
 	{"early", &Early{Stdout: []byte{}, Stderr: []byte("ready\n")}, parser(ParseEarly)},

@@ -41,6 +41,8 @@ const (
 	MaxFrame = 40 << 20
 	// MaxCapture bounds the captured stdout, and stderr, of one compile; beyond it they are only passed through.
 	MaxCapture = 16 << 20
+	// MaxInput bounds the standard input that a Request tells. Sources that build scripts write into a pipe are a few lines.
+	MaxInput = 64 << 10
 	// WaitEvery is the longest silence of a daemon that is at work.
 	WaitEvery = 200 * time.Millisecond
 	// Patience is the longest silence that a wrapper bears: ten missed Waits.
@@ -83,6 +85,8 @@ type Request struct {
 	Umask            uint32
 	Columns          uint32 // width of the terminal on stderr, 0 where it is none
 	NoInput          bool   // standard input is the null device
+	HasInput         bool   // standard input was a pipe that the compiler would read, and Input is all that came
+	Input            []byte // at most MaxInput
 	Namespace        string // of mounts, as NamespaceID says
 	RootDev, RootIno uint64 // of /, so that a chroot is seen
 	DirDev, DirIno   uint64 // of Dir

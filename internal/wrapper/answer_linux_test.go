@@ -103,7 +103,7 @@ func TestRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &protocol.Request{
-		Version: protocol.Version, Program: "/usr/bin/env", Args: []string{"-c", "", "x.c"}, Dir: dir, Env: got.Env, Umask: 0o27, NoInput: true,
+		Version: protocol.Version, Program: "/usr/bin/env", Args: []string{"-c", "", "x.c"}, Dir: dir, Env: got.Env, Umask: 0o27, NoInput: true, Input: []byte{},
 		Namespace: in.place.Namespace, RootDev: root.Dev, RootIno: root.Ino, DirDev: work.Dev, DirIno: work.Ino,
 	}
 	if diff := cmp.Diff(got, want); diff != "" {

@@ -18,6 +18,7 @@ type call struct {
 	env     []string
 	dir     string // working directory; see workDir
 	ignored uint64 // signals, see Main
+	input   *input // once standard input was read
 }
 
 func run(name string, args []string, ignored uint64) int {
@@ -62,6 +63,9 @@ func (c *call) become() int {
 // execute hands the compiler to start: execve or a way to have a child. Like execvp it gives a file that the kernel does not know
 // how to execute to the shell.
 func (c *call) execute(args []string, start func(path string, argv, env []string) error) error {
+	if err := c.input.feed(); err != nil {
+		return err
+	}
 	env := c.env
 	if isScript(c.program) {
 		env = setenv(env, nestVariable, strconv.Itoa(c.nesting()+1))

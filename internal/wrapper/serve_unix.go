@@ -167,7 +167,7 @@ func (t *conversation) request() (*protocol.Request, bool) {
 	if dir == "" || syscall.Stat("/", &root) != nil || syscall.Stat(".", &work) != nil {
 		return nil, false
 	}
-	return &protocol.Request{
+	request := &protocol.Request{
 		Version:   protocol.Version,
 		Program:   within(dir, t.program),
 		Args:      t.args,
@@ -179,7 +179,11 @@ func (t *conversation) request() (*protocol.Request, bool) {
 		Namespace: t.place.Namespace,
 		RootDev:   uint64(root.Dev), RootIno: uint64(root.Ino),
 		DirDev: uint64(work.Dev), DirIno: uint64(work.Ino),
-	}, true
+	}
+	if t.input = t.takeInput(); t.input != nil && !t.input.long {
+		request.HasInput, request.Input = true, t.input.text
+	}
+	return request, true
 }
 
 // isNull reports whether a descriptor is the null device.

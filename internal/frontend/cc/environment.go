@@ -30,6 +30,52 @@ var variables = sorted(
 var terminalVariables = sorted(append([]string{"TERM", "COLUMNS", "COLORTERM", "VTE_VERSION", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"},
 	variables...)...)
 
+// Cargo gives build scripts a list of directories for the loader that names its target directory, so that C compiled there would miss in
+// any other. Where the toolchain says all that follows from the list, it does not count.
+const loaderPath = "LD_LIBRARY_PATH"
+
+var (
+	variablesNoLoader         = withoutLoaderPath(variables)
+	terminalVariablesNoLoader = withoutLoaderPath(terminalVariables)
+)
+
+func withoutLoaderPath(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == loaderPath })
+}
+
+// namesOf returns the variables that count in an environment, with those of terminals where it asks for them.
+func namesOf(env []string, terminal bool) []string {
+	known := toolchainTellsLoader(env)
+	switch {
+	case known && terminal:
+		return terminalVariablesNoLoader
+	case known:
+		return variablesNoLoader
+	case terminal:
+		return terminalVariables
+	}
+	return variables
+}
+
+// toolchainTellsLoader reports whether the toolchain says all that follows from LD_LIBRARY_PATH, the libraries that are loaded, by content:
+// its directories are named from the root, and nothing else is asked of the loader.
+func toolchainTellsLoader(env []string) bool {
+	for _, kv := range env {
+		name, value, _ := strings.Cut(kv, "=")
+		switch name {
+		case "LD_PRELOAD", "LD_AUDIT", "GLIBC_TUNABLES":
+			return false
+		case loaderPath:
+			for element := range strings.SplitSeq(strings.ReplaceAll(value, ";", ":"), ":") {
+				if !strings.HasPrefix(element, "/") || strings.Contains(element, "$") {
+					return false // the working directory, or what the loader fills in
+				}
+			}
+		}
+	}
+	return true
+}
+
 // refusedVariables make gcc or clang write another file or compile in another way.
 var refusedVariables = map[string]bool{
 	"DEPENDENCIES_OUTPUT": true, "SUNPRO_DEPENDENCIES": true, "GCC_COMPARE_DEBUG": true, "AS_SECURE_LOG_FILE": true,

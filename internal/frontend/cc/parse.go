@@ -250,10 +250,7 @@ func (p *parser) finish(responses []string) (*compile.Compilation, *compile.Decl
 	if d != nil {
 		return nil, d
 	}
-	c.EnvNames = variables
-	if inv.Columns > 0 || p.colour {
-		c.EnvNames = terminalVariables
-	}
+	c.EnvNames = namesOf(inv.Env, inv.Columns > 0 || p.colour)
 	p.apparentDirectory(pwd)
 	if d := p.outputs(); d != nil {
 		return nil, d

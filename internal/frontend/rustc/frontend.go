@@ -86,6 +86,7 @@ type detail struct {
 	crate, extra string             // --crate-name, -C extra-filename
 	rlib         string             // the output of link, "" for none
 	depInfo      string             // the output of dep-info
+	metadata     bool               // metadata is an output
 	link         *linkage           // how a linker is called, nil where none is
 	staticlib    bool               // a static library is among the outputs
 	archives     bool               // rustc reads the code in the crates, not only the linker

@@ -43,9 +43,13 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 	if err != nil {
 		return nil, compile.Refuse(compile.ReasonInput, err.Error())
 	}
-	g.add(c.Source)
-	// Metadata holds the working directory and, hashed, the names of sources.
-	g.bindName(c.Dir)
+	if c.Source != "" {
+		g.add(c.Source)
+	}
+	if c.Source != "" || g.d.metadata {
+		// Metadata holds the working directory and, hashed, the names of sources.
+		g.bindName(c.Dir)
+	}
 	for _, spelled := range said.paths {
 		path := absolute(c.Dir, spelled)
 		if info, err := files.Stat(path); err != nil || !isRegular(info) {
@@ -82,6 +86,11 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 
 // depInfo reads what the compile says that it read. One that failed early says nothing, and leaves the dep-info of an earlier one.
 func (g *gathering) depInfo() (depInfo, error) {
+	if g.c.Source == "" {
+		said, err := sourceAlone("", g.c.Input, g.c.Getenv) // Parse let pass what reads nothing further
+		said.paths = nil
+		return said, err
+	}
 	if g.d.depInfo != "" {
 		info, err := g.files.Stat(g.d.depInfo)
 		if g.run.Status == 0 || err == nil && info.Mtime >= g.run.Start.UnixNano() {
@@ -202,9 +211,6 @@ var staticLink = regexp.MustCompile(`\bkind\s*=\s*r?#*"static`)
 func (g *gathering) native(sources []string) error {
 	// A static library holds what it needs, and shows not whose it is.
 	bundled := g.d.static || g.d.staticlib
-	if g.d.staticlib {
-		g.in.BindAll = "native"
-	}
 	if len(g.d.nativeDirs) > 0 && !bundled {
 		// Of an archive without members the library shows nothing, nor of one that is only looked for.
 		for _, path := range sources {
@@ -222,7 +228,6 @@ func (g *gathering) native(sources []string) error {
 		}
 		if member != "" {
 			bundled = true
-			g.in.BindAll = "native" // its sections may be compressed
 			if len(g.d.nativeDirs) == 0 || callsDlltool(g.d.target) {
 				return compile.Refuse(compile.ReasonInput, member+" comes from nowhere")
 			}

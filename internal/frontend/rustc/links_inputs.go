@@ -41,10 +41,12 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 			case err != nil || !isRegular(info):
 				return compile.Refuse(compile.ReasonInput, path)
 			default:
-				if !g.known[path] {
-					g.add(path)
+				// A library may be an input already, as one that might have been bundled or that a macro might have read; it was
+				// searched for all the same. Crates are named by their paths.
+				if !g.known[path] || !strings.HasSuffix(path, ".rlib") {
 					s.found(path)
 				}
+				g.add(path)
 			}
 		}
 		if err := s.absences(); err != nil {

@@ -55,6 +55,7 @@ func (p *parser) readArgs(args []string) {
 		switch {
 		case arg == "-":
 			p.stdin = true
+			p.c.Args = append(p.c.Args, arg)
 			continue
 		case !strings.HasPrefix(arg, "-"):
 			p.input(arg)
@@ -160,7 +161,13 @@ func (p *parser) option(name, value string, verbatim []string) {
 	case "remap-path-scope":
 		p.det.unmappable = true // ours would be narrowed too, and paths left in metadata
 		keep(verbatim...)
-	case "sysroot", "o":
+	case "o":
+		if p.outFile != "" || value == "" {
+			p.refuse(compile.ReasonArguments, shown)
+		}
+		p.outFile = value
+		keep("-o", value)
+	case "sysroot":
 		p.refuse(compile.ReasonOption, shown)
 	default:
 		keep(verbatim...)
@@ -173,6 +180,8 @@ func (p *parser) codegen(value, shown string) {
 	switch {
 	case plainCodegen[name]:
 		switch name {
+		case "codegen-units":
+			p.units = v
 		case "extra-filename":
 			p.det.extra = v
 		case "linker":

@@ -17,6 +17,7 @@ const (
 	roleShared       = "shared-library"
 	roleCShared      = "c-shared-library"
 	roleStatic       = "static-library"
+	roleIR           = "llvm-ir"
 )
 
 // The ends of the lines by which rustc tells, long before it has generated code, that dep-info and metadata are there. In the
@@ -30,15 +31,28 @@ const (
 // libraries in place as new files, whatever links the old ones have (cargo links libraries of members beside deps/); dep-info
 // it writes into the file that is there.
 func (p *parser) outputs() *compile.Decline {
-	dir := absolute(p.inv.Dir, p.outDir)
+	if p.toStdout() {
+		p.det.metadata = true
+		return nil
+	}
+	dir := p.outputDir()
 	if info, err := p.files.Stat(dir); err != nil || !isDirectory(info) {
 		return compile.Refuse(compile.ReasonOutputFile, dir)
 	}
 	stem := p.det.crate + p.det.extra
 	add := func(o compile.Output) { p.c.Outputs = append(p.c.Outputs, o) }
-	if p.emits("metadata") {
+	named := func(name string) string {
+		if p.outFile != "" {
+			name = filepath.Base(p.outFile)
+		}
+		return filepath.Join(dir, name)
+	}
+	if p.det.metadata = p.emits("metadata"); p.det.metadata {
 		// Of programs there is no metadata, and the file is empty.
-		add(compile.Output{Role: roleMetadata, Path: filepath.Join(dir, "lib"+stem+".rmeta"), Replaced: true, Empty: true, Notice: p.notice(metadataNotice)})
+		add(compile.Output{Role: roleMetadata, Path: named("lib" + stem + ".rmeta"), Replaced: true, Empty: true, Notice: p.notice(metadataNotice)})
+	}
+	if p.emits("llvm-ir") {
+		add(compile.Output{Role: roleIR, Path: named(stem + ".ll")}) // rustc copies it into the file that is there
 	}
 	if p.makesRlib() {
 		p.det.rlib = filepath.Join(dir, "lib"+stem+".rlib")

@@ -25,6 +25,8 @@ type parser struct {
 	notices   bool // --json=artifacts
 	test      bool
 	outDir    string
+	outFile   string   // -o
+	units     string   // -C codegen-units
 	externs   []string // absolute
 	named     []string // further files named by options, absolute
 	noBitcode bool     // -C embed-bitcode=no
@@ -104,12 +106,15 @@ func (p *parser) decide() *compile.Decline {
 	case p.question != "":
 		return &compile.Decline{Outcome: compile.NotCompile, Detail: p.question}
 	case p.stdin:
-		return compile.Refuse(compile.ReasonStdin, "-")
+		return p.decideInput()
 	case len(p.sources) == 0:
 		if slices.ContainsFunc(p.inv.Args, func(arg string) bool { return strings.HasPrefix(arg, "@") }) {
 			return p.declined
 		}
 		return &compile.Decline{Outcome: compile.NotCompile, Detail: "no source"}
+	}
+	if p.outFile != "" {
+		p.refuse(compile.ReasonOption, "-o "+p.outFile)
 	}
 	if d := p.links(); d != nil {
 		return d
@@ -133,8 +138,10 @@ func (p *parser) decide() *compile.Decline {
 // finish fills the compilation in.
 func (p *parser) finish() *compile.Decline {
 	c, inv := p.c, p.inv
-	if info, err := p.files.Stat(c.Source); err != nil || !isRegular(info) {
-		return compile.Refuse(compile.ReasonInput, p.det.source)
+	if !p.stdin {
+		if info, err := p.files.Stat(c.Source); err != nil || !isRegular(info) {
+			return compile.Refuse(compile.ReasonInput, p.det.source)
+		}
 	}
 	if p.bitcode || p.emits("link") && !p.noBitcode {
 		// Text in bitcode is compressed.
@@ -153,7 +160,9 @@ func (p *parser) finish() *compile.Decline {
 	if d := p.loaded(); d != nil {
 		return d
 	}
-	c.Inputs = append(c.Inputs, c.Source)
+	if !p.stdin {
+		c.Inputs = append(c.Inputs, c.Source)
+	}
 	c.Inputs = append(append(c.Inputs, p.det.crates...), p.named...)
 	c.Dirs = slices.Concat(p.det.crateDirs, p.det.nativeDirs)
 	if out, ok := inv.Getenv("OUT_DIR"); ok && strings.HasPrefix(out, "/") {
@@ -192,7 +201,7 @@ func (p *parser) cargoHome() string {
 // made by hand, is known by its names: .../target/debug/deps, .../target/TRIPLE/debug/deps or .../target/debug/build/PACKAGE-HASH.
 func (p *parser) targetDir() string {
 	const tag, deepest = "CACHEDIR.TAG", 8
-	out := absolute(p.inv.Dir, p.outDir)
+	out := p.outputDir()
 	for i, d := 0, filepath.Dir(out); i < deepest && len(d) > 1; i, d = i+1, filepath.Dir(d) {
 		if p.files.Exists(d, tag) {
 			return d

@@ -29,9 +29,13 @@ func (p *parser) probes() bool {
 		}
 	}
 	own, ok := p.inv.Getenv("OUT_DIR")
-	return ok && strings.HasPrefix(own, "/") && isBelow(absolute(p.inv.Dir, p.outDir), filepath.Clean(own)) &&
-		p.outDir != "" && !p.det.clippy && !p.test && p.det.humanText &&
-		p.emits("metadata") && !p.emits("link") && !slices.ContainsFunc(p.types, func(t string) bool { return t != "lib" && t != "rlib" }) &&
+	asks := p.outDir != "" && p.outFile == "" && p.emits("metadata") && !p.emits("link")
+	if p.stdin {
+		asks = p.asksByInput()
+	}
+	inside := p.toStdout() || isBelow(p.outputDir(), filepath.Clean(own))
+	return ok && strings.HasPrefix(own, "/") && inside && asks && !p.det.clippy && !p.test && p.det.humanText &&
+		!slices.ContainsFunc(p.types, func(t string) bool { return t != "lib" && t != "rlib" }) &&
 		len(p.externs)+len(p.named)+len(p.det.crateDirs)+len(p.det.nativeDirs)+len(p.det.nativeLibs) == 0
 }
 

@@ -65,7 +65,7 @@ func (p *parser) plainQuestion() bool {
 	if p.question == "" || p.declined != nil || p.stdin && !p.inv.NoInput {
 		return false
 	}
-	if len(p.sources)+len(p.emit)+len(p.externs)+len(p.named)+len(p.det.crateDirs)+len(p.det.nativeDirs)+len(p.det.nativeLibs) > 0 || p.outDir != "" {
+	if len(p.sources)+len(p.emit)+len(p.externs)+len(p.named)+len(p.det.crateDirs)+len(p.det.nativeDirs)+len(p.det.nativeLibs) > 0 || p.outDir+p.outFile != "" {
 		return false
 	}
 	for _, q := range p.asked {
