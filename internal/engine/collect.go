@@ -120,11 +120,11 @@ func (c *call) boundMessages(in *frontend.Inputs, templates ...[]byte) []string 
 		if c.roots.SpellPath(p) == p {
 			continue
 		}
-		text, _, err := c.State.Read(p, inMemory)
+		held, err := c.held(p)
 		if err != nil {
 			return c.roots.Names()
 		}
-		bound = union(bound, c.roots.Left(text))
+		bound = union(bound, held)
 	}
 	return bound
 }
@@ -229,11 +229,13 @@ func (c *call) collectOne(o compile.Output, watch *key.Watch) (*blob, []string, 
 		b.open = func() (io.ReadCloser, error) { return os.Open(o.Path) }
 	}
 	c.State.Learn(f.Fd(), o.Path, b.stored.Blob)
+	found := scan.Found()
+	c.scans.put(c.scanOf(b.stored.Blob), found)
 	var head [8]byte
 	if n, _ := f.ReadAt(head[:], 0); compressed(head[:n], f) {
 		return b, c.roots.Names(), nil
 	}
-	return b, scan.Found(), nil
+	return b, found, nil
 }
 
 func opener(b []byte) func() (io.ReadCloser, error) {

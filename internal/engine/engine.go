@@ -43,6 +43,7 @@ type Engine struct {
 	Config
 	checks   *key.Checks
 	inFlight inFlight
+	scans    scanMemory
 	answers  answers
 	memory   chan struct{} // slots for compiles whose outputs are being collected
 }

@@ -180,7 +180,14 @@ func (s *State) load(path string, limit int64, tool bool) ([]byte, digest.Digest
 			return nil, digest.Digest{}, err
 		}
 		content = content[:n]
-		d = digest.Of(content)
+		// What is known of this state need not be hashed again.
+		known, ok := digest.Digest{}, false
+		if s.usable(before, path, tool) {
+			known, ok = s.recall(before)
+		}
+		if d = known; !ok || d.Size() != int64(n) {
+			d = digest.Of(content)
+		}
 	} else {
 		h := digest.NewHasher()
 		buf := hashBuffers.Get().(*[]byte)

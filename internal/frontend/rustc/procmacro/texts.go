@@ -16,7 +16,26 @@ type texts struct {
 // head is how many bytes of a text an instruction surely holds in one piece where it holds the text.
 const head = 4
 
-var word = regexp.MustCompile(`[A-Z0-9_]{3,}`)
+// shortest is the length from which a run of such letters counts.
+const shortest = 3
+
+func isWordByte(c byte) bool { return c == '_' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' }
+
+// words calls visit for each run of the letters that names are made of.
+func words(data []byte, visit func(word []byte)) {
+	for i := 0; i < len(data); i++ {
+		if !isWordByte(data[i]) {
+			continue
+		}
+		start := i
+		for i < len(data) && isWordByte(data[i]) {
+			i++
+		}
+		if i-start >= shortest {
+			visit(data[start:i])
+		}
+	}
+}
 
 // readTexts collects the words of a library.
 func readTexts(f *elf.File) texts {
@@ -31,9 +50,9 @@ func readTexts(f *elf.File) texts {
 			continue
 		}
 		code := s.Flags&elf.SHF_EXECINSTR != 0
-		for _, w := range word.FindAll(data, -1) {
+		words(data, func(w []byte) {
 			if code && len(w) < head || seen[string(w)] {
-				continue
+				return
 			}
 			seen[string(w)] = true
 			if code {
@@ -41,7 +60,7 @@ func readTexts(f *elf.File) texts {
 			} else {
 				t.data = append(append(t.data, w...), ' ')
 			}
-		}
+		})
 	}
 	return t
 }
