@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -337,13 +338,30 @@ func (s *State) lastSeen(path string) (lastSeen, bool) {
 	return v, ok
 }
 
-// Warm hashes files so that the first compile need not; it returns when ctx is done. Errors are left to the compile
-// that needs the file.
+// Warm hashes files so that the first compile need not, a few at a time; it returns when it is done or ctx is. Errors are left to the
+// compile that needs the file.
 func (s *State) Warm(ctx context.Context, paths []string) {
-	for _, path := range paths {
-		if ctx.Err() != nil {
-			return
-		}
-		_, _ = s.ToolDigest(path)
+	var wg sync.WaitGroup
+	next := make(chan string)
+	for range min(maxWarming, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for path := range next {
+				_, _ = s.ToolDigest(path)
+			}
+		})
 	}
+	for _, path := range paths {
+		select {
+		case next <- path:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	close(next)
+	wg.Wait()
 }
+
+// maxWarming bounds how many files are hashed at once: compilers want processors too.
+const maxWarming = 4
