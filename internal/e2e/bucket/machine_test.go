@@ -42,7 +42,7 @@ func newMachine(t *testing.T, bucket string) *machine {
 	}
 	for _, name := range []string{"ccwrap", "compile-cache"} {
 		// The path of the program tells the machine's daemons from others.
-		if err := copyFile(filepath.Join(programs, name), filepath.Join(m.root, "programs", name)); err != nil {
+		if err := linkFile(filepath.Join(programs, name), filepath.Join(m.root, "programs", name)); err != nil {
 			t.Fatal(err)
 		}
 	}

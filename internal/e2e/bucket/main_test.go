@@ -145,6 +145,15 @@ func front(t *testing.T, g *realm.Gateway) *realm.Front {
 	return f
 }
 
+// linkFile gives a program another name. A copy would be open for writing while another test starts a process, which inherits the
+// descriptor, and a program that somebody may write to cannot be executed.
+func linkFile(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.Link(from, to)
+}
+
 // copyFile copies a file with its mode, but with the time of the copying.
 func copyFile(from, to string) error {
 	src, err := os.Open(from)

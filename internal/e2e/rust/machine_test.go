@@ -43,7 +43,7 @@ func newMachine(t *testing.T) *machine {
 	}
 	for _, name := range []string{"ccwrap", "compile-cache"} {
 		// The path of the program tells the machine's daemons from others.
-		if err := copyFile(filepath.Join(programs, name), m.program(name)); err != nil {
+		if err := linkFile(filepath.Join(programs, name), m.program(name)); err != nil {
 			t.Fatal(err)
 		}
 	}

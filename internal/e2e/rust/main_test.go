@@ -133,6 +133,15 @@ func checkout(t *testing.T, workspace, dir string) {
 	}
 }
 
+// linkFile gives a program another name. A copy would be open for writing while another test starts a process, which inherits the
+// descriptor, and a program that somebody may write to cannot be executed.
+func linkFile(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.Link(from, to)
+}
+
 func copyFile(from, to string) error {
 	fi, err := os.Stat(from)
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/oracle"
 )
 
 // compile is one compile of a crate.
@@ -188,7 +190,7 @@ func (s *session) outputs(a *Answer, m *metadata, object []byte) error {
 		return err
 	}
 	if program == "" {
-		members := []member{{"lib.rmeta", append([]byte("wrapped "), m.encode()...)}, {stem + ".0.rcgu.o", object}}
+		members := []member{{"lib.rmeta", oracle.Image("wrapped " + string(m.encode()))}, {stem + ".0.rcgu.o", oracle.Image(string(object))}}
 		if members, err = bundle(members, statics); err != nil {
 			return err
 		}
@@ -198,7 +200,7 @@ func (s *session) outputs(a *Answer, m *metadata, object []byte) error {
 		return nil
 	}
 	if s.o.kind == "staticlib" {
-		return s.staticLibrary(a, []member{{stem + ".0.rcgu.o", object}}, statics, dir+program)
+		return s.staticLibrary(a, []member{{stem + ".0.rcgu.o", oracle.Image(string(object))}}, statics, dir+program)
 	}
 	linked, list, err := s.link(object, statics, m, s.abs(dir+program))
 	if err != nil {
@@ -219,7 +221,7 @@ func bundle(members []member, files []string) ([]member, error) {
 			return nil, err
 		}
 		if len(text) > 0 {
-			members = append(members, member{"native.o", text})
+			members = append(members, member{"native.o", oracle.Image(string(text))})
 		}
 	}
 	return members, nil

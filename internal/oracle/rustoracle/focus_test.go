@@ -105,17 +105,6 @@ func included(w *world, n int) []op {
 		op{kind: "write", a: w.path(w.unit("mid"), "out/g.rs"), b: fmt.Sprintf("fn made%d\n", n)})
 }
 
-// inTurn compiles equal sources in one checkout and the other.
-func inTurn(w *world, n int) []op {
-	at := w.at
-	defer func() { w.at = at }()
-	var ops []op
-	for w.at = range 2 {
-		ops = append(ops, plainly(w, nil)...)
-	}
-	return append(ops, op{kind: "at", n: n % 2})
-}
-
 // sneaking changes a source without changing its size or the time of its last change.
 func sneaking(w *world, n int) []step {
 	return []step{

@@ -190,7 +190,6 @@ func omissions() []omission {
 		{"shared libraries", focused(withoutInputs(func(_ *compile.Compilation, p string) bool { return filepath.Base(p) == "libdyn.so" }), otherShared)},
 		{"start files", withoutInputs(func(_ *compile.Compilation, p string) bool { return filepath.Base(p) == "crt1.o" })},
 		{"files that messages quote", quoting},
-		{"names of paths in metadata", focused(ofInputs(func(_ *compile.Compilation, in *frontend.Inputs) { in.BindPaths = nil }), inTurn)},
 		{"variables of macros", focused(withoutFacts("macro-variable"), macroReads("reads_env FOO", func(_ *world, n int) []op {
 			return []op{{kind: "setenv", a: "FOO", b: fmt.Sprint(n)}}
 		}))},
