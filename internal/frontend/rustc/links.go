@@ -188,7 +188,7 @@ func (p *parser) linkArgs() (unknown string) {
 			linker = append(linker, strings.Split(arg[len("-Wl,"):], ",")...)
 			continue
 		case !strings.HasPrefix(arg, "-"):
-			if !p.named1(arg) {
+			if !p.namedFile(arg) {
 				return arg
 			}
 		case !driverPlain[arg] && !hasAnyPrefix(arg, driverStarts):
@@ -245,8 +245,8 @@ func (p *parser) linkPath(arg string, words []string, options ...string) {
 	}
 }
 
-// named1 makes a file that an argument names an input, and reports whether it is one.
-func (p *parser) named1(arg string) bool {
+// namedFile makes a file that an argument names an input, and reports whether it is one.
+func (p *parser) namedFile(arg string) bool {
 	path := absolute(p.inv.Dir, arg)
 	info, err := p.files.Stat(path)
 	if arg == "" || err != nil || !isRegular(info) {
@@ -260,10 +260,10 @@ func (p *parser) named1(arg string) bool {
 
 // namedIn does it for an argument, and for what follows one of the options in it.
 func (p *parser) namedIn(arg string, options ...string) {
-	p.named1(arg)
+	p.namedFile(arg)
 	for _, option := range options {
 		if value, ok := strings.CutPrefix(arg, option); ok {
-			p.named1(value)
+			p.namedFile(value)
 		}
 	}
 }

@@ -64,7 +64,7 @@ func (p *probe) linker(link *linkage) error {
 	if err != nil {
 		return err
 	}
-	said, err := p.ask1(append(append([]string{driver}, link.choice...), "-print-search-dirs"))
+	said, err := p.askDriver(append(append([]string{driver}, link.choice...), "-print-search-dirs"))
 	if err != nil {
 		return err
 	}
@@ -181,8 +181,8 @@ func asLink(err error) error {
 	return err
 }
 
-// ask1 asks a driver something and returns its standard output.
-func (p *probe) ask1(argv []string) (string, error) {
+// askDriver asks a driver something and returns its standard output.
+func (p *probe) askDriver(argv []string) (string, error) {
 	said, err := p.ask.Probe(p.ctx, argv, []string{"LC_ALL=C"})
 	if err != nil {
 		return "", fmt.Errorf("probe %s: %w", argv[0], err)
