@@ -183,7 +183,7 @@ func TestPeersHits(t *testing.T) {
 func TestScriptsOf(t *testing.T) {
 	page := `<script>
 const UNIT_DATA = [
-  {"i": 0, "mode": "todo", "duration": 4.5},
+  {"i": 0, "mode": "build", "duration": 4.5},
   {"i": 1, "mode": "run-custom-build", "duration": 0.25},
   {"i": 2, "mode": "run-custom-build", "duration": 1.5}
 ];

@@ -61,6 +61,9 @@ func namesOf(env []string, terminal bool) []string {
 // its directories are named from the root, and nothing else is asked of the loader.
 func toolchainTellsLoader(env []string) bool {
 	for _, kv := range env {
+		if kv == "" || kv[0] != 'L' && kv[0] != 'G' {
+			continue // each hit pays for this loop
+		}
 		name, value, _ := strings.Cut(kv, "=")
 		switch name {
 		case "LD_PRELOAD", "LD_AUDIT", "GLIBC_TUNABLES":

@@ -64,7 +64,7 @@ func (s *session) link(object []byte, statics []string, m *metadata, output stri
 		if l.Static {
 			continue
 		}
-		p := s.library(l.Name)
+		p := s.findLibrary(l.Name)
 		if p == "" {
 			return nil, nil, &failure{"", "linking with `cc` failed: exit status: 1 \"-l" + l.Name + "\"" + s.quoted(), ""}
 		}
@@ -151,8 +151,8 @@ func (s *session) systemDirs() []string {
 	return append(s.list("LIBRARY_PATH"), cc.driverHome()+"/lib")
 }
 
-// library finds a library by name: in each directory the shared one first.
-func (s *session) library(name string) string {
+// findLibrary finds a library by name: in each directory the shared one first.
+func (s *session) findLibrary(name string) string {
 	for _, dir := range slices.Concat(s.o.nativeDirs, s.systemDirs()) {
 		for _, ext := range []string{".so", ".a"} {
 			if p := dir + "/lib" + name + ext; isFile(p) {
