@@ -7,6 +7,7 @@
 //   - protocol is what ccwrap and the daemon agree on: frames, limits, the names of sockets. It is types and prose, and imports
 //     nothing, since every compile pays for it.
 //   - config reads the settings that count when a daemon starts, each with its source.
+//   - ar reads archives, as libraries are.
 //   - compile holds the nouns that all others share: an Invocation came in, a Compilation is what it means, a Result is what it
 //     made, an Event is what is told of it, and Reasons is the one table of why things were not hits.
 //
@@ -29,7 +30,8 @@
 // # One thing each
 //
 //   - frontend/cc is gcc and clang: what arguments mean, what a toolchain is, what a compile has read.
-//   - frontend/rustc is rustc and clippy-driver, as cargo calls them.
+//   - frontend/rustc is rustc and clippy-driver, as cargo calls them; frontend/rustc/procmacro tells what a procedural macro could read
+//     from the code of its library.
 //   - key is the law: the recipe of a compilation, the state of files, and the key made of both.
 //   - cache/disk is the store in a directory.
 //   - cache/bucket is the store that machines share: what is where, fetching ahead, publishing. objects/s3 and objects/dir are the
@@ -42,6 +44,7 @@
 //   - engine is the data path. Handle in handle.go reads top to bottom: parse, identify, lookup, restore or run and store, record.
 //   - daemon listens, limits, idles out and drains; wire.go and far.go are the one place where stores and engine are built.
 //   - oracle and fakecc are compilers for tests: a model of gcc that can tell a wrong object, and one that fails on command.
+//     oracle/rustoracle is the same of rustc and its linker.
 //   - bench measures the whole against the plain compiler and ccache, and cargo builds against other caches of Rust.
 //
 // The programs, in ../cmd, come last. e2e is a module of its own that runs the action as GitHub would.

@@ -67,13 +67,19 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 	if len(args) > 0 && args[0] == "rust" {
 		return runRust(ctx, args[1:], env, stdout, stderr)
 	}
-	var f flags
+	return runFlags(ctx, new(flags), "compile-cache-bench", "Measure compile-cache side by side with the plain compiler and ccache.", args, env, stdout, stderr)
+}
+
+// measurer are the flags of one program, and what it does with them.
+type measurer interface {
+	check() error
+	measure(ctx context.Context, env []string, stdout, stderr io.Writer) error
+}
+
+// runFlags reads flags and measures, and returns the status to exit with.
+func runFlags(ctx context.Context, f measurer, name, description string, args, env []string, stdout, stderr io.Writer) int {
 	exited := -1
-	parser, err := kong.New(&f,
-		kong.Name("compile-cache-bench"),
-		kong.Description("Measure compile-cache side by side with the plain compiler and ccache."),
-		kong.Writers(stdout, stderr), kong.Exit(func(status int) { exited = status }),
-	)
+	parser, err := kong.New(f, kong.Name(name), kong.Description(description), kong.Writers(stdout, stderr), kong.Exit(func(status int) { exited = status }))
 	if err == nil {
 		_, err = parser.Parse(args)
 	}
@@ -84,11 +90,11 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) int 
 		err = f.check()
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "compile-cache-bench: error: %v\n", err)
+		fmt.Fprintf(stderr, "%s: error: %v\n", name, err)
 		return 2
 	}
 	if err := f.measure(ctx, env, stdout, stderr); err != nil {
-		fmt.Fprintf(stderr, "compile-cache-bench: error: %v\n", err)
+		fmt.Fprintf(stderr, "%s: error: %v\n", name, err)
 		return 1
 	}
 	return 0

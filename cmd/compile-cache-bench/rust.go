@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/compile-cache/compile-cache-action/internal/bench"
 )
 
@@ -49,31 +47,9 @@ type rustFlags struct {
 
 // runRust is the program called with rust as its first argument, which args lacks.
 func runRust(ctx context.Context, args, env []string, stdout, stderr io.Writer) int {
-	var f rustFlags
-	exited := -1
-	parser, err := kong.New(&f,
-		kong.Name("compile-cache-bench rust"),
-		kong.Description("Measure cargo builds with compile-cache side by side with plain cargo, sccache, kache, mbx, a restored target directory, and a bare replay of outputs."),
-		kong.Writers(stdout, stderr), kong.Exit(func(status int) { exited = status }),
-	)
-	if err == nil {
-		_, err = parser.Parse(args)
-	}
-	if exited >= 0 {
-		return exited
-	}
-	if err == nil {
-		err = f.check()
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "compile-cache-bench rust: error: %v\n", err)
-		return 2
-	}
-	if err := f.measure(ctx, env, stdout, stderr); err != nil {
-		fmt.Fprintf(stderr, "compile-cache-bench rust: error: %v\n", err)
-		return 1
-	}
-	return 0
+	return runFlags(ctx, new(rustFlags), "compile-cache-bench rust",
+		"Measure cargo builds with compile-cache side by side with plain cargo, sccache, kache, mbx, a restored target directory, and a bare replay of outputs.",
+		args, env, stdout, stderr)
 }
 
 func (f *rustFlags) check() error {
