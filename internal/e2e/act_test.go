@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/compile-cache/compile-cache-action/internal/e2e/workplace"
 )
 
 // runner is one machine: its home, its PATH, and a directory of the cache that outlives jobs.
@@ -58,7 +60,7 @@ func (r *runner) run(workflow string) *job {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = []byte(strings.NewReplacer("PROGRAMS", programs, "DIR", r.dir, "BUCKET", r.bucket).Replace(string(text)))
+	text = []byte(strings.NewReplacer("PROGRAMS", work.Programs, "DIR", r.dir, "BUCKET", r.bucket).Replace(string(text)))
 	file := filepath.Join(checkout, ".github", "workflows", workflow)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
@@ -67,7 +69,7 @@ func (r *runner) run(workflow string) *job {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"-c", "user.name=e2e", "-c", "user.email=e2e@localhost", "commit", "-qm", "project"}} {
-		if _, err := output(checkout, "git", args...); err != nil {
+		if _, err := workplace.Output(checkout, nil, "git", args...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -186,7 +188,7 @@ func (j *job) stats() []stats {
 
 func goEnv(t *testing.T, name string) string {
 	t.Helper()
-	v, err := output(".", "go", "env", name)
+	v, err := workplace.Output(".", nil, "go", "env", name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 func newCargoRunner(t *testing.T) *runner {
 	t.Helper()
 	r := newRunner(t)
-	r.project = filepath.Join(repository, "internal", "e2e", "rust", "testdata", "small")
+	r.project = filepath.Join(work.Repository, "internal", "e2e", "rust", "testdata", "small")
 	crates := filepath.Join(r.home, ".cargo")
 	r.env = []string{"CARGO_HOME=" + crates, "CARGO_TERM_COLOR=never", "GITHUB_REPOSITORY_ID=42"} // the bucket is divided by repositories
 	rustup := os.Getenv("RUSTUP_HOME")
