@@ -66,6 +66,21 @@ var inputsCases = []inputsCase{
 		tree: map[string]string{"m.c": "#define O <opt.h>\n#if __has_include(O)\nint x;\n#endif\n"},
 	},
 	{
+		name: "has_include by another name", args: []string{"-c", "-Ia", "-Ib", "m.c"},
+		tree: map[string]string{
+			"m.c": "#include <has.h>\n#if HAS(<opt.h>) || HAS(\"gone.h\")\nint x;\n#endif\n", "a/has.h": "#define HAS __has_include\n", "b/opt.h": "",
+		},
+		paths: []string{"a/has.h", "b/opt.h"}, absent: []string{"a/opt.h", "gone.h", "a/gone.h", "b/gone.h"},
+	},
+	{
+		name: "has_include by another name, computed", args: []string{"-c", "-Ia", "m.c"}, refused: compile.ReasonComputed,
+		tree: map[string]string{"m.c": "#include <has.h>\n#define O <opt.h>\n#if HAS(O)\nint x;\n#endif\n", "a/has.h": "#define HAS __has_include\n"},
+	},
+	{
+		name: "has_include by another name in an argument", args: []string{"-c", "-Ia", "-DO=HAS(<opt.h>)", "m.c"}, refused: compile.ReasonComputed,
+		tree: map[string]string{"m.c": "#include <has.h>\n#if O\nint x;\n#endif\n", "a/has.h": "#define HAS __has_include\n"},
+	},
+	{
 		name: "has_include in an argument", args: []string{"-c", "-DHAS(x)=__has_include(x)", "m.c"}, refused: compile.ReasonComputed,
 		tree: map[string]string{"m.c": "#if HAS(<opt.h>)\nint x;\n#endif\n"},
 	},

@@ -10,12 +10,16 @@ type lexer struct {
 	seams []int
 	facts *facts
 
+	operators []operator // see scan
+
 	rawStrings    bool // R"x(...)x" is one string
 	digitQuotes   bool // 1'000 is one number
 	sawRaw        bool
 	sawDigitQuote bool
 
-	defined int // offset of the name that #define is defining, else 0
+	defined   int  // offset of the name that #define is defining, else 0
+	named     int  // offset of the name that #ifdef, #undef or the like looks at, else 0
+	condition bool // in the line of an #if or #elif
 
 	// Adjacent string literals are one string to the compiler.
 	joined []byte
@@ -92,6 +96,7 @@ func (l *lexer) run() {
 		case newline:
 			l.i++
 			lineStart = true
+			l.condition = false
 		case letter:
 			j := i + 1
 			for j < len(b) && isName[b[j]] {
@@ -100,6 +105,9 @@ func (l *lexer) run() {
 			l.i = j
 			if telling[b[i]] || b[j-1] == '_' {
 				l.name(i, j, lineStart)
+			}
+			if len(l.operators) > 0 {
+				l.operator(i, string(b[i:j]))
 			}
 			if l.asmDepth != 0 {
 				l.asmName(b[i:j])
