@@ -2,8 +2,8 @@
 //
 // # What it takes
 //
-// Crates of every type with any of the outputs dep-info, metadata and link; what links only on Linux and for the host, with a driver
-// like gcc or clang whose linker can list what it reads (links.go). Everything else is declined with a reason: other links,
+// Crates of every type with any of the outputs dep-info, metadata and link; what links only on Linux, with a driver like gcc or clang
+// whose linker can list what it reads (links.go), or with lld for WebAssembly and for targets without a system (links_direct.go). Everything else is declined with a reason: other links,
 // incremental compiles, options that are not in the table (options.go).
 //
 // # What a compile depends on
@@ -88,6 +88,7 @@ type detail struct {
 	depInfo      string             // the output of dep-info
 	metadata     bool               // metadata is an output
 	link         *linkage           // how a linker is called, nil where none is
+	dropped      bool               // the target has no output for one of the crate types, and rustc warns
 	staticlib    bool               // a static library is among the outputs
 	archives     bool               // rustc reads the code in the crates, not only the linker
 	humanText    bool               // messages are not JSON

@@ -37,6 +37,7 @@ type parser struct {
 	flavor    string   // -C linker-flavor
 	lld       bool     // options select rustc's own linker
 	forDriver []string // -C link-arg and link-args
+	features  []string // -C target-feature
 	question  string
 	readers   []reader         // macros that read more than tokens
 	asked     []string         // "version", "help", "explain", "print KIND"
