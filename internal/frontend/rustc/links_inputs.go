@@ -27,12 +27,12 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 		if err != nil {
 			return compile.Refuse(compile.ReasonLink, err.Error())
 		}
-		s := newLinkSearch(g, tools)
+		s := newLinkSearch(g, tools, g.dylibDirs(read))
 		for _, spelled := range read {
 			path := absolute(g.c.Dir, spelled)
 			switch info, err := g.files.Stat(path); {
 			case slices.Contains(tools.own, filepath.Dir(path)):
-				if strings.HasSuffix(path, ".a") {
+				if strings.HasSuffix(path, ".a") || isShared(path) {
 					s.found(path) // one of the same name elsewhere would have been taken
 				}
 			case err != nil && g.temporary(path):
@@ -159,10 +159,21 @@ type linkSearch struct {
 	names []map[string]bool   // that would have been found in each of dirs; nil of those that are the toolchain's
 }
 
-func newLinkSearch(g *gathering, tools *linkTools) *linkSearch {
+// dylibDirs are the directories of crates in which the linker found shared libraries: rustc may have had it search them, before all others.
+func (g *gathering) dylibDirs(read []string) (dirs []string) {
+	for _, spelled := range read {
+		path := absolute(g.c.Dir, spelled)
+		if dir := filepath.Dir(path); isShared(path) && slices.Contains(g.d.crateDirs, dir) && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+func newLinkSearch(g *gathering, tools *linkTools, dylibs []string) *linkSearch {
 	s := &linkSearch{g: g}
 	dirs := []string{g.c.Dir} // linker scripts name files relative to it
-	dirs = slices.Concat(dirs, g.d.nativeDirs, g.d.link.libDirs, loaderDirs(g.c.Invocation), tools.own, tools.libDirs)
+	dirs = slices.Concat(dirs, dylibs, g.d.nativeDirs, g.d.link.libDirs, loaderDirs(g.c.Invocation), tools.own, tools.libDirs)
 	for _, dir := range dirs {
 		info, err := g.files.Stat(dir)
 		if slices.Contains(s.dirs, dir) || err == nil && slices.ContainsFunc(s.infos, func(i frontend.FileInfo) bool { return i.Dev == info.Dev && i.Ino == info.Ino }) {
