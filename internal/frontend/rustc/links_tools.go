@@ -113,6 +113,9 @@ func (p *probe) linker(link *linkage) error {
 		if err := p.startedPrograms(started, append(append([]string{}, programs...), bins...)); err != nil {
 			return err
 		}
+		if err := p.ownSearch(started); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -207,6 +210,8 @@ type started struct {
 	installations []string // clang: those of gcc that were considered
 	dirs          []string // clang: of configuration files
 	otherDriver   string
+	machine       []string // words for the linker that choose the machine
+	sysroot       string   // of the linker
 }
 
 // chosen has the linker print its version beside the option that Plan adds: where it does not know that one, links are not cached,
@@ -245,6 +250,7 @@ func (p *probe) chosen(driver string, choice []string) (started, error) {
 				return s, refuseLink("%s starts %s", driver, line)
 			}
 			s.programs = append(s.programs, absolute(p.c.Dir, program))
+			s.machine, s.sysroot = machineOf(line)
 			if plugin != "" {
 				s.plugin = absolute(p.c.Dir, plugin)
 			}
