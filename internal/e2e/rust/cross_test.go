@@ -210,3 +210,20 @@ func (c *trap) nativeFor(target, dir string, n int) {
 		c.t.Fatal(r.stderr)
 	}
 }
+
+// With COMPILE_CACHE_ROOTS another checkout, with a target directory elsewhere, finds what was linked for another target.
+func TestCrossAnotherPath(t *testing.T) {
+	const target = "wasm32-unknown-unknown"
+	f := hosted()
+	f["low/Cargo.toml"] = manifest("low", "") // bitcode in a static library would bind it
+	c := newTrap(t, f, "COMPILE_CACHE_ROOTS", "auto")
+	c.needsTarget(target)
+	other := directory(t)
+	f.checkout(t, other)
+	argv := []string{"cargo", "build", "--target", target}
+	first := c.with("CARGO_TARGET_DIR", directory(t)).build(c.dir, argv...)
+	if first.status != 0 {
+		t.Fatal(first.stderr)
+	}
+	c.with("CARGO_TARGET_DIR", directory(t)).build(other, argv...).stats.everything(t, first.stats.compiles())
+}
