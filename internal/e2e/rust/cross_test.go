@@ -47,6 +47,7 @@ func TestCross(t *testing.T) {
 	}{
 		{"wasm32-unknown-unknown", hosted(), "", "app.wasm"},
 		{"wasm32-wasip1", hosted(), "", "app.wasm"},
+		{"wasm32-wasip2", hosted(), "", "app.wasm"},
 		{"x86_64-unknown-linux-musl", hosted(), "", "app"},
 		{"aarch64-unknown-linux-gnu", hosted(), "aarch64-linux-gnu-gcc", "app"},
 		{"aarch64-unknown-linux-musl", hosted(), "rust-lld", "app"},

@@ -26,7 +26,7 @@ const (
 )
 
 var (
-	wasmTarget = regexp.MustCompile(`^wasm(32|64)-(unknown-unknown|wasip1|wasip1-threads|wasi)$|^wasm32v1-none$`)
+	wasmTarget = regexp.MustCompile(`^wasm(32|64)-(unknown-unknown|wasip1|wasip1-threads|wasip2|wasi)$|^wasm32v1-none$`)
 	// Targets without a system for which rustc calls its own lld.
 	bareTarget = regexp.MustCompile(`^thumbv[678][a-z.]*-none-eabi(hf)?$|^arm(eb)?v[78][a-z]*-none-eabi(hf)?$|^riscv(32|64)[a-z]*-unknown-none-elf$|` +
 		`^(aarch64|x86_64)-unknown-none(-softfloat)?$`)
@@ -38,9 +38,15 @@ var (
 
 func isWasm(target string) bool { return wasmTarget.MatchString(target) }
 
+// isComponent reports whether programs of a target are components: they are made by a linker that starts lld, which lies beside it in the
+// sysroot, and turns what that made into one.
+func isComponent(target string) bool { return target == "wasm32-wasip2" }
+
 // linksFor reports whether links for a target by a linker, "" for the target's own, are understood.
 func linksFor(target, linker string) bool {
 	switch {
+	case isComponent(target):
+		return linker == ""
 	case isWasm(target):
 		return linker == "" || lldName.MatchString(filepath.Base(linker))
 	case target == "":
@@ -128,10 +134,16 @@ func (p *probe) direct(link *linkage, bins []string) error {
 	if name == "" {
 		name = "rust-lld"
 	}
+	if isComponent(p.d.target) {
+		name = "wasm-component-ld"
+	}
 	p.tools.program = name
 	path, err := p.driver(name, bins)
 	if err != nil {
 		return err
+	}
+	if isComponent(p.d.target) && (filepath.Dir(path) != bins[0] || !p.files.Exists(bins[0], "rust-lld")) {
+		return refuseLink("%s is not the compiler's own, or has no lld beside it", path)
 	}
 	argv := []string{path, "-flavor", string(link.direct), "--version"}
 	if link.direct == flavorELF {

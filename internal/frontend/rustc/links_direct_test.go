@@ -23,6 +23,8 @@ func TestTargetOutputs(t *testing.T) {
 		"--target wasm32-wasip1 --crate-type cdylib,rlib,dylib":                                         "wasm: lib" + stem + ".rlib " + stem + ".wasm, some dropped",
 		"--target wasm32-unknown-unknown --crate-type bin,cdylib":                                       "link",
 		"--target wasm32-unknown-unknown --crate-type dylib":                                            "link",
+		"--target wasm32-wasip2 --crate-type bin":                                                       "wasm: " + stem + ".wasm",
+		"--target wasm32-wasip2 --crate-type bin -C linker=rust-lld":                                    "link",
 		"--target wasm32-unknown-emscripten --crate-type bin":                                           "link",
 		"--target wasm32-wasip1 --crate-type bin -C linker=clang":                                       "link",
 		"--target wasm32-wasip1 --crate-type bin -C linker=/x/wasm-ld-19":                               "wasm: " + stem + ".wasm",
