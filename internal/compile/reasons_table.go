@@ -43,7 +43,7 @@ var Reasons = []Reason{
 	{ReasonInput, Uncacheable, "an input cannot be read as a plain file", ""},
 	{ReasonOutputTooLarge, Uncacheable, "an output is larger than what is stored", ""},
 	{ReasonTerminal, Uncacheable, "the compiler's messages depend on the terminal in a way that cannot be repeated", "redirect stderr"},
-	{ReasonLink, Uncacheable, "the call of rustc links in a way that is not understood: by a script or another cache, by a linker that cannot list the files it reads, with a shared library of Rust, or for another target",
+	{ReasonLink, Uncacheable, "the call of rustc links in a way that is not understood: by a script or another cache, by a linker that cannot list the files it reads, or for a target that is neither Linux nor WebAssembly nor without a system",
 		"link with gcc or clang and ld, lld, gold or mold of 2021 or later"},
 	{ReasonIncremental, Uncacheable, "rustc compiles incrementally", "set CARGO_INCREMENTAL=0"},
 	{ReasonMacro, Uncacheable, "a procedural macro in use may do what no key covers: ask the clock, start programs, use the network, write files", "name it in COMPILE_CACHE_PURE_MACROS if it reads nothing that matters outside the package that uses it"},

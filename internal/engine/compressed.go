@@ -20,13 +20,16 @@ func compressed(head []byte, r io.ReaderAt) bool {
 		err := ar.Walk(r, func(_ string, data *io.SectionReader) error {
 			var head [8]byte
 			_, _ = data.ReadAt(head[:], 0)
-			isObject := bytes.HasPrefix(head[:], []byte(elf.ELFMAG))
-			if !isObject && data.Size() > 0 && !bytes.HasPrefix(head[:], []byte(metadataMagic)) || isObject && compressed(head[:], data) {
+			object := isObject(head[:])
+			if !object && data.Size() > 0 && !bytes.HasPrefix(head[:], []byte(metadataMagic)) || object && compressed(head[:], data) {
 				return errCompressed
 			}
 			return nil
 		})
 		return err != nil
+	}
+	if bytes.HasPrefix(head, []byte(wasmMagic)) {
+		return wasmCompressed(r)
 	}
 	if !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
 		return false
@@ -54,7 +57,7 @@ var errCompressed = errors.New("compressed")
 const metadataMagic = "rust\x00\x00\x00"
 
 // plainMetadata reports whether a section holds rustc's metadata as it is: behind the header and the length stands the header again.
-func plainMetadata(s *elf.Section) bool {
+func plainMetadata(s io.ReaderAt) bool {
 	var head [16 + len(metadataMagic)]byte
 	_, err := s.ReadAt(head[:], 0)
 	return err == nil && string(head[:len(metadataMagic)]) == metadataMagic && string(head[16:]) == metadataMagic

@@ -24,6 +24,9 @@ func TestPlainMetadata(t *testing.T) {
 	}
 }
 
+// wasmMetadata is what stands in a section of metadata.
+const wasmMetadata = "rust\x00\x00\x00\x0a\x08\x00\x00\x00\x00\x00\x00\x00rust\x00\x00\x00\x0a..."
+
 // Of an archive each member counts: an object shows what it holds, and so does plain metadata; anything else may hide it.
 func TestCompressedArchives(t *testing.T) {
 	self, err := os.ReadFile("/proc/self/exe")
@@ -57,6 +60,12 @@ func TestCompressedArchives(t *testing.T) {
 		{"half an object", archive(object[:20]), true},
 		{"half an archive", archive(object)[:40], true},
 		{"no archive", []byte("plain text"), false},
+		{"WebAssembly", archive([]byte(wasmMagic + "\x01\x02..\x00\x09\x06.debug..")), false},
+		{"plain metadata in WebAssembly", archive([]byte(wasmMagic + "\x00\x2c\x06.rustc" + wasmMetadata)), false},
+		{"compressed metadata in WebAssembly", archive([]byte(wasmMagic + "\x00\x1f\x06.rustc" + wasmMetadata[:16] + "sNaPpY..")), true},
+		{"bitcode in WebAssembly", archive([]byte(wasmMagic + "\x01\x01.\x00\x0a\x07.llvmbc..")), true},
+		{"WebAssembly whose section has no size", archive([]byte(wasmMagic + "\x01\x80")), true},
+		{"WebAssembly of another version", archive([]byte("\x00asm\x02\x00\x00\x00")), true},
 	} {
 		if got := compressed(tt.content[:8], bytes.NewReader(tt.content)); got != tt.want {
 			t.Errorf("compressed(%s) = %t, want %t", tt.name, got, tt.want)

@@ -27,6 +27,7 @@ func TestWorkspace(t *testing.T) {
 		{"test", []string{"cargo", "test", "--locked", "--no-run"}, "", "debug/app"},
 		{"bench", []string{"cargo", "bench", "--locked", "--no-run", "-p", "app", "--config", `profile.bench.lto="off"`}, "", ""},
 		{"target", []string{"cargo", "build", "--locked", "--target", "x86_64-unknown-linux-gnu", "-p", "app"}, "", "x86_64-unknown-linux-gnu/debug/app"},
+		{"beta", []string{"cargo", "+beta", "build", "--locked", "-p", "base"}, "+beta", ""},
 		{"nightly", []string{"cargo", "+nightly", "build", "--locked", "-p", "base"}, "+nightly", ""},
 	} {
 		t.Run(v.name, func(t *testing.T) {

@@ -35,7 +35,9 @@ func (p *parser) loaded() *compile.Decline {
 	wanted := map[string]bool{}
 	for _, path := range p.externs {
 		if base := filepath.Base(path); hashOf(base) == "" && !isPlainCrate(base) {
-			return compile.Refuse(compile.ReasonOption, "--extern "+path+" without a hash in its name")
+			if d := p.externDylib(path); d != nil {
+				return d
+			}
 		}
 		add(path)
 		metadata := path
@@ -46,7 +48,14 @@ func (p *parser) loaded() *compile.Decline {
 				add(metadata)
 			}
 		}
-		hashes, err := p.f.loads(metadata, p.files.Digest, p.files.Read)
+		var hashes []string
+		var err error
+		switch {
+		case !isShared(metadata):
+			hashes, err = p.f.loads(metadata, p.files.Digest, p.files.Read)
+		case !p.isMacro(metadata): // what a macro was made of is in its content
+			hashes, err = p.dylib(metadata)
+		}
 		if err != nil {
 			return compile.Refuse(compile.ReasonInput, err.Error())
 		}
@@ -54,6 +63,7 @@ func (p *parser) loaded() *compile.Decline {
 			wanted[h] = true
 		}
 	}
+	var plain []string // shared libraries without a hash
 	for _, dir := range p.det.crateDirs {
 		names, err := p.files.Names(dir)
 		if err != nil {
@@ -72,6 +82,7 @@ func (p *parser) loaded() *compile.Decline {
 				if traits, err := p.f.traits.of(path, p.files.Digest, p.files.Read); err == nil && traits.Macro {
 					return compile.Refuse(compile.ReasonMacro, path+" has no hash in its name")
 				}
+				plain = append(plain, path)
 			}
 			if !wanted[hashOf(name)] {
 				continue
@@ -85,6 +96,19 @@ func (p *parser) loaded() *compile.Decline {
 				}
 				add(path)
 			}
+		}
+	}
+	for _, path := range plain {
+		own := func(o compile.Output) bool { return o.Path == path }
+		if _, err := p.dylib(path); err != nil || slices.ContainsFunc(p.c.Outputs, own) {
+			continue // no crate's, or of an earlier compile of this one
+		}
+		loaded, err := p.spelled(macroOf(path))
+		if err != nil {
+			return compile.Refuse(compile.ReasonInput, err.Error())
+		}
+		if loaded {
+			add(path)
 		}
 	}
 	return p.macros()
@@ -150,12 +174,8 @@ func isHash(s string) bool {
 	return len(s) == hashLen
 }
 
-// loads returns the hashes of the crates that a crate's metadata names. Shared libraries say nothing: their metadata is compressed,
-// and what a macro was made of is in its content.
+// loads returns the hashes of the crates that a crate's metadata names.
 func (f *Frontend) loads(path string, contentOf func(string) (digest.Digest, error), read func(string, int64) ([]byte, digest.Digest, error)) ([]string, error) {
-	if isShared(path) {
-		return nil, nil
-	}
 	d, err := contentOf(path)
 	if err != nil {
 		return nil, err

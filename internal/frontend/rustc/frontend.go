@@ -2,8 +2,8 @@
 //
 // # What it takes
 //
-// Crates of every type with any of the outputs dep-info, metadata and link; what links only on Linux and for the host, with a driver
-// like gcc or clang whose linker can list what it reads (links.go). Everything else is declined with a reason: other links,
+// Crates of every type with any of the outputs dep-info, metadata and link; what links only on Linux, with a driver like gcc or clang
+// whose linker can list what it reads (links.go), or with lld for WebAssembly and for targets without a system (links_direct.go). Everything else is declined with a reason: other links,
 // incremental compiles, options that are not in the table (options.go).
 //
 // # What a compile depends on
@@ -26,7 +26,8 @@
 //
 //	options.go, parse.go   an invocation becomes a compilation
 //	outputs.go             where its outputs go
-//	crates.go, macros*.go  the crates that it will load, and what macros among them may read
+//	crates.go, dylibs.go   the crates that it will load
+//	macros*.go             what macros among them may read
 //	environment.go, named.go, trees.go   the variables and files that they may read
 //	toolchain*.go          the compiler, by content
 //	probe.go               what build scripts ask by compiling: failures are results
@@ -54,6 +55,8 @@ type Frontend struct {
 	named   crateMemory // names of variables in sources and crates
 	holding crateMemory // directives of assembly in crates
 	traits  traitsMemory
+	dylibs  crateMemory // what dylibs were made of
+	spells  crateMemory // whether metadata spells a name: +NAME, -NAME
 	chains  chainMemory
 	answers answerMemory
 }
@@ -88,6 +91,7 @@ type detail struct {
 	depInfo      string             // the output of dep-info
 	metadata     bool               // metadata is an output
 	link         *linkage           // how a linker is called, nil where none is
+	dropped      bool               // the target has no output for one of the crate types, and rustc warns
 	staticlib    bool               // a static library is among the outputs
 	archives     bool               // rustc reads the code in the crates, not only the linker
 	humanText    bool               // messages are not JSON
@@ -96,6 +100,7 @@ type detail struct {
 	nativeLibs   []string           // -l: names that may be looked for in them
 	static       bool               // one of these is static whatever the source says
 	crates       []string           // files of the crates that will be loaded, direct ones first
+	dylibs       []string           // those of crates that are shared libraries without macros
 	reach        reach              // of the procedural macros among them
 	asked        bool               // they may be told by their users which variables to read
 	pkg          string             // CARGO_MANIFEST_DIR where what lies there counts, else ""

@@ -72,7 +72,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 	for _, step := range []func() error{
 		func() error { return g.values(said.env, sources) }, func() error { return g.modules(sources) }, g.messages, func() error { return g.native(sources) },
 		func() error { return g.assembly(sources) }, func() error { return g.named(sources) }, g.unbounded, func() error { return g.elsewhere(sources) },
-		func() error { return g.cargoLints(sources) }, func() error { return g.linked(tc) },
+		func() error { return g.cargoLints(sources) }, g.kept, func() error { return g.linked(tc) },
 	} {
 		if err := step(); err != nil {
 			return nil, err

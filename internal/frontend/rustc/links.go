@@ -17,15 +17,7 @@ type linkage struct {
 	choice  []string // arguments of the driver that decide which programs it starts, and where it searches
 	libDirs []string // where libraries are searched for besides the driver's own directories, absolute
 	lld     bool     // options choose between rustc's own linker and the driver's
-}
-
-// kindsOf are the outputs of rustc by crate type, without rlib's.
-var kindsOf = map[string]struct{ role, before, after string }{
-	"bin":        {roleProgram, "", ""},
-	"proc-macro": {roleShared, "lib", ".so"},
-	"dylib":      {roleShared, "lib", ".so"},
-	"cdylib":     {roleCShared, "lib", ".so"},
-	"staticlib":  {roleStatic, "lib", ".a"},
+	direct  flavor   // of a linker that rustc calls itself, "" where it calls a driver
 }
 
 // linked returns the crate types of a call that makes a linked or static output, each once and sorted as they are restored; other is
@@ -38,7 +30,9 @@ func (p *parser) linked() (types []string, other string) {
 		return []string{"bin"}, "" // whatever the types are
 	}
 	for _, t := range p.types {
-		if _, ok := kindsOf[t]; ok {
+		if drops(p.det.target, p.staticCRT(), t) {
+			p.det.dropped = true
+		} else if isLinkedType(t) {
 			types = append(types, t)
 		} else if t != "lib" && t != "rlib" {
 			other = t
@@ -81,26 +75,31 @@ func (p *parser) links() *compile.Decline {
 		return compile.Refuse(compile.ReasonLink, "--crate-type "+other)
 	case len(p.types) == 0 && !p.test:
 		return compile.Refuse(compile.ReasonLink, "no --crate-type")
+	case len(types) == 0 && p.det.dropped && !p.makesRlib():
+		return compile.Refuse(compile.ReasonLink, "nothing of it for "+p.det.target)
 	case len(types) == 0:
 		return nil
-	case strings.HasSuffix(p.det.target, ".json") || p.det.target != "" && !strings.Contains(p.det.target, "-linux-"):
+	case !linksFor(p.det.target, p.linker):
 		return compile.Refuse(compile.ReasonLink, "for "+p.det.target)
-	case slices.Contains(types, "dylib") && slices.Contains(types, "cdylib"):
-		return compile.Refuse(compile.ReasonLink, "dylib and cdylib are one file")
+	case slices.Contains(types, "cdylib") && (slices.Contains(types, "dylib") || isWasm(p.det.target) && slices.Contains(types, "bin")):
+		return compile.Refuse(compile.ReasonLink, "two outputs are one file")
 	}
 	p.det.archives = p.lto || slices.Contains(types, "staticlib")
 	p.det.staticlib = slices.Contains(types, "staticlib")
 	if slices.Equal(types, []string{"staticlib"}) {
 		return nil // no linker is called
 	}
-	p.det.link = &linkage{driver: p.linker, lld: p.lld}
+	p.det.link = &linkage{driver: p.linker, lld: p.lld, direct: directFlavor(p.det.target, p.linker)}
+	if p.det.link.direct == "" && machine32.MatchString(p.det.target) {
+		p.det.link.choice = []string{"-m32"} // as rustc tells the driver
+	}
 	if p.pluginLTO {
 		return compile.Refuse(compile.ReasonLink, "-C linker-plugin-lto")
 	}
-	if f := p.flavor; f != "" && f != "gcc" && f != "gnu-cc" && f != "gnu-lld-cc" {
+	if f := p.flavor; f != "" && (f != "gcc" && f != "gnu-cc" && f != "gnu-lld-cc" || p.det.link.direct != "") {
 		return compile.Refuse(compile.ReasonLink, "-C linker-flavor="+f)
 	}
-	if p.linker != "" && !driverName.MatchString(filepath.Base(p.linker)) {
+	if p.linker != "" && p.det.link.direct == "" && !driverName.MatchString(filepath.Base(p.linker)) {
 		return compile.Refuse(compile.ReasonLink, "-C linker="+p.linker)
 	}
 	if arg := p.linkArgs(); arg != "" {
@@ -119,6 +118,9 @@ func (p *parser) links() *compile.Decline {
 	}
 	return nil
 }
+
+// machine32 are the targets for which a driver for 64 bits is told otherwise.
+var machine32 = regexp.MustCompile(`^i[56]86-.*-linux-`)
 
 // driverName is what drivers of gcc's kind are called: from other names rustc concludes that it calls a linker itself.
 var driverName = regexp.MustCompile(`^([a-z0-9_.]+-)*(cc|gcc|g\+\+|c\+\+|clang|clang\+\+)(-[0-9.]+)?$`)
@@ -169,6 +171,9 @@ var (
 // are inputs.
 func (p *parser) linkArgs() (unknown string) {
 	link := p.det.link
+	if link.direct != "" {
+		return p.linkerArgs(p.forDriver, "")
+	}
 	var linker []string
 	for i := 0; i < len(p.forDriver); i++ {
 		arg := p.forDriver[i]
@@ -202,6 +207,16 @@ func (p *parser) linkArgs() (unknown string) {
 			p.namedIn(word, "-T")
 		}
 	}
+	return p.linkerArgs(linker, "-Wl,")
+}
+
+// linkerArgs reads the arguments for the linker itself. unknown is shown behind what hands it on.
+func (p *parser) linkerArgs(linker []string, handed string) (unknown string) {
+	link := p.det.link
+	plain := linkerPlain
+	if link.direct == flavorWasm {
+		plain = wasmPlain
+	}
 	for i, arg := range linker {
 		if !strings.HasPrefix(arg, "-") {
 			if strings.HasPrefix(arg, "@") {
@@ -211,8 +226,8 @@ func (p *parser) linkArgs() (unknown string) {
 			continue
 		}
 		name, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
-		if !linkerPlain[name] && !hasAnyPrefix(name, linkerStarts) && (strings.HasPrefix(arg, "--") || !hasAnyPrefix(name, linkerLetter) || hasAnyPrefix(name, linkerLong)) {
-			return "-Wl," + arg
+		if !plain[name] && !hasAnyPrefix(name, linkerStarts) && (strings.HasPrefix(arg, "--") || !hasAnyPrefix(name, linkerLetter) || hasAnyPrefix(name, linkerLong)) {
+			return handed + arg
 		}
 		p.namedIn(value)
 		p.namedIn(arg, "-T")
@@ -273,20 +288,33 @@ func hasAnyPrefix(s string, prefixes []string) bool {
 }
 
 // Plan implements frontend.Frontend. The compiler is run as it was called; where it calls a linker, that one is told to list the files it
-// reads, which changes nothing in any output.
+// reads, and where it calls none of the kind that can, rustc to print the call: neither changes anything in any output.
 func (*Frontend) Plan(c *compile.Compilation, _ *compile.Toolchain, scratch string) frontend.Plan {
 	plan := frontend.Plan{Args: runArgs(c), Scratch: scratch}
-	if c.Detail.(*detail).link == nil || strings.ContainsAny(scratch, ",\"\\\n") {
+	link := c.Detail.(*detail).link
+	if link == nil || strings.ContainsAny(scratch, ",\"\\\n") {
 		return plan
 	}
-	list := linkList(scratch)
-	option := "-Wl,--dependency-file=" + list
-	plan.Args = append(slices.Clone(plan.Args), "-C", "link-arg="+option)
-	plan.Hidden = []string{list}
-	// rustc quotes the command of a link that failed, in messages and in JSON.
-	plan.Unmap = []string{` \"` + option + `\"`, "", ` "` + option + `"`, ""}
+	plan.Args = slices.Clone(plan.Args)
+	if link.direct != "" {
+		plan.Args = append(plan.Args, "--print", "link-args="+linkCommand(scratch))
+		plan.Hidden = append(plan.Hidden, linkCommand(scratch))
+	}
+	if link.direct != flavorWasm {
+		option := "--dependency-file=" + linkList(scratch)
+		if link.direct == "" {
+			option = "-Wl," + option
+		}
+		plan.Args = append(plan.Args, "-C", "link-arg="+option)
+		plan.Hidden = append(plan.Hidden, linkList(scratch))
+		// rustc quotes the command of a link that failed, in messages and in JSON.
+		plan.Unmap = []string{` \"` + option + `\"`, "", ` "` + option + `"`, ""}
+	}
 	return plan
 }
 
 // linkList is the file in which the linker lists what it reads.
 func linkList(scratch string) string { return scratch + ".link.d" }
+
+// linkCommand is the file into which rustc prints how it calls the linker.
+func linkCommand(scratch string) string { return scratch + ".link.args" }

@@ -23,19 +23,18 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 		if !ok || len(g.run.Plan.Hidden) == 0 {
 			return compile.Refuse(compile.ReasonLink, "the linker's list has no place")
 		}
-		text, _, err := g.files.Read(linkList(g.run.Plan.Scratch), maxLinkList)
-		if err != nil {
-			return compile.Refuse(compile.ReasonLink, "the linker lists no files: "+err.Error())
-		}
-		read, err := parseLinkList(text)
+		read, err := g.linkerRead(tools)
 		if err != nil {
 			return compile.Refuse(compile.ReasonLink, err.Error())
 		}
-		s := newLinkSearch(g, tools)
+		s := newLinkSearch(g, tools, g.dylibDirs(read))
 		for _, spelled := range read {
 			path := absolute(g.c.Dir, spelled)
 			switch info, err := g.files.Stat(path); {
 			case slices.Contains(tools.own, filepath.Dir(path)):
+				if strings.HasSuffix(path, ".a") || isShared(path) {
+					s.found(path) // one of the same name elsewhere would have been taken
+				}
 			case err != nil && g.temporary(path):
 				copies = copies || isArchive(path)
 			case err != nil || !isRegular(info):
@@ -65,6 +64,21 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 		g.add(path)
 	}
 	return nil
+}
+
+// linkerRead returns what the linker read, spelled as it was.
+func (g *gathering) linkerRead(tools *linkTools) ([]string, error) {
+	if direct := g.d.link.direct; direct != "" {
+		read, err := g.linkerCalled(tools)
+		if err != nil || direct == flavorWasm {
+			return read, err
+		}
+	}
+	text, _, err := g.files.Read(linkList(g.run.Plan.Scratch), maxLinkList)
+	if err != nil {
+		return nil, fmt.Errorf("the linker lists no files: %w", err)
+	}
+	return parseLinkList(text)
 }
 
 var (
@@ -142,21 +156,36 @@ type linkSearch struct {
 	g     *gathering
 	dirs  []string            // searched, in order, each directory once
 	infos []frontend.FileInfo // of dirs; zero for one that is missing
-	names []map[string]bool   // that would have been found in each of dirs
+	names []map[string]bool   // that would have been found in each of dirs; nil of those that are the toolchain's
 }
 
-func newLinkSearch(g *gathering, tools *linkTools) *linkSearch {
+// dylibDirs are the directories of crates in which the linker found shared libraries: rustc may have had it search them, before all others.
+func (g *gathering) dylibDirs(read []string) (dirs []string) {
+	for _, spelled := range read {
+		path := absolute(g.c.Dir, spelled)
+		if dir := filepath.Dir(path); isShared(path) && slices.Contains(g.d.crateDirs, dir) && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+func newLinkSearch(g *gathering, tools *linkTools, dylibs []string) *linkSearch {
 	s := &linkSearch{g: g}
 	dirs := []string{g.c.Dir} // linker scripts name files relative to it
-	dirs = append(append(append(dirs, g.d.nativeDirs...), g.d.link.libDirs...), loaderDirs(g.c.Invocation)...)
-	for _, dir := range append(dirs, tools.libDirs...) {
+	dirs = slices.Concat(dirs, dylibs, g.d.nativeDirs, g.d.link.libDirs, loaderDirs(g.c.Invocation), tools.own, tools.libDirs)
+	for _, dir := range dirs {
 		info, err := g.files.Stat(dir)
 		if slices.Contains(s.dirs, dir) || err == nil && slices.ContainsFunc(s.infos, func(i frontend.FileInfo) bool { return i.Dev == info.Dev && i.Ino == info.Ino }) {
 			continue
 		}
 		s.dirs = append(s.dirs, dir)
 		s.infos = append(s.infos, info)
-		s.names = append(s.names, map[string]bool{})
+		names := map[string]bool{}
+		if slices.Contains(tools.own, dir) {
+			names = nil
+		}
+		s.names = append(s.names, names)
 	}
 	return s
 }
@@ -186,8 +215,10 @@ func (s *linkSearch) found(path string) {
 	}
 	in, err := s.g.files.Stat(filepath.Dir(path))
 	for i := range s.dirs {
-		for _, name := range names {
-			s.names[i][name] = true
+		if s.names[i] != nil {
+			for _, name := range names {
+				s.names[i][name] = true
+			}
 		}
 		if err == nil && s.infos[i].Dev == in.Dev && s.infos[i].Ino == in.Ino {
 			return

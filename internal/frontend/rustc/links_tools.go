@@ -12,6 +12,7 @@ import (
 
 // linkTools is the Detail of a toolchain that links.
 type linkTools struct {
+	program string   // as rustc spells what it calls, of a linker that it calls itself
 	own     []string // directories of the compiler's own libraries, which are part of the toolchain
 	libDirs []string // where the driver has libraries and start files searched for, in order
 }
@@ -41,9 +42,6 @@ func refuseLink(format string, args ...any) error {
 //
 // Whether rustc has its own lld or the driver's linker work depends on its version, target and options: both are part.
 func (p *probe) linker(link *linkage) error {
-	if p.d.target != "" && p.d.target != p.host {
-		return refuseLink("for %s", p.d.target)
-	}
 	if !strings.Contains(p.host, "-linux-") {
 		return refuseLink("on %s", p.host)
 	}
@@ -55,12 +53,24 @@ func (p *probe) linker(link *linkage) error {
 			return err
 		}
 	}
-	p.tools = &linkTools{own: []string{filepath.Join(rustlib, "lib")}}
+	target := p.d.target
+	if target == "" {
+		target = p.host
+	}
+	own := filepath.Join(p.sysroot, "lib", "rustlib", target, "lib")
+	p.tools = &linkTools{own: []string{own, filepath.Join(own, "self-contained")}}
 	list, _ := p.c.Getenv("PATH")
 	for dir := range strings.SplitSeq(list, ":") {
 		bins = append(bins, absolute(p.c.Dir, dir))
 	}
-	driver, err := p.driver(link, bins)
+	if link.direct != "" {
+		return p.direct(link, bins)
+	}
+	name := link.driver
+	if name == "" {
+		name = "cc"
+	}
+	driver, err := p.driver(name, bins)
 	if err != nil {
 		return err
 	}
@@ -103,16 +113,15 @@ func (p *probe) linker(link *linkage) error {
 		if err := p.startedPrograms(started, append(append([]string{}, programs...), bins...)); err != nil {
 			return err
 		}
+		if err := p.ownSearch(started); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // driver finds the program that rustc calls for a link.
-func (p *probe) driver(link *linkage, bins []string) (string, error) {
-	name := link.driver
-	if name == "" {
-		name = "cc"
-	}
+func (p *probe) driver(name string, bins []string) (string, error) {
 	path := absolute(p.c.Dir, name)
 	if !strings.Contains(name, "/") {
 		if path = p.inPath(name, bins); path == "" {
@@ -201,6 +210,8 @@ type started struct {
 	installations []string // clang: those of gcc that were considered
 	dirs          []string // clang: of configuration files
 	otherDriver   string
+	machine       []string // words for the linker that choose the machine
+	sysroot       string   // of the linker
 }
 
 // chosen has the linker print its version beside the option that Plan adds: where it does not know that one, links are not cached,
@@ -239,6 +250,7 @@ func (p *probe) chosen(driver string, choice []string) (started, error) {
 				return s, refuseLink("%s starts %s", driver, line)
 			}
 			s.programs = append(s.programs, absolute(p.c.Dir, program))
+			s.machine, s.sysroot = machineOf(line)
 			if plugin != "" {
 				s.plugin = absolute(p.c.Dir, plugin)
 			}

@@ -49,8 +49,12 @@ func (p *parser) macros() *compile.Decline {
 		traits, err := p.f.traits.of(path, p.files.Digest, p.files.Read)
 		p.det.places = p.det.places || err != nil || traits.Places
 		if err == nil && !traits.Macro {
-			// A dylib: what it was made of, other macros among it, cannot be seen in it.
-			return compile.Refuse(compile.ReasonMacro, path+" holds no procedural macro")
+			if _, err := p.dylib(path); err != nil {
+				// What it was made of, macros among it, cannot be seen in it.
+				return compile.Refuse(compile.ReasonMacro, err.Error())
+			}
+			p.det.dylibs = append(p.det.dylibs, path)
+			continue
 		}
 		if refusedMacros[name] {
 			return compile.Refuse(compile.ReasonMacro, name)

@@ -142,9 +142,10 @@ func TestUserMaps(t *testing.T) {
 
 // Cargo's target directory is found from each directory in it to which outputs go.
 func TestTarget(t *testing.T) {
-	dir := workDir(t, map[string]string{"a.rs": "", "cache/CACHEDIR.TAG": "", "cache/x/debug/build/a-1/keep": "", "cache/debug/deps/keep": "", "plain/keep": ""})
+	dir := workDir(t, map[string]string{"a.rs": "", "cache/CACHEDIR.TAG": "", "cache/x/debug/build/a-1/keep": "", "cache/y/debug/deps/keep": "", "cache/y/CACHEDIR.TAG": "", "made/y/debug/deps/keep": "", "cache/debug/deps/keep": "", "plain/keep": ""})
 	for out, want := range map[string]string{
 		"target/debug/deps": "target", "cache/debug/deps": "cache", "cache/x/debug/build/a-1": "cache", "plain": "",
+		"cache/y/debug/deps --target y": "cache", "made/y/debug/deps --target y": "made", "cache/y/debug/deps --target x": "cache/y",
 	} {
 		args := strings.Replace(cargoLine, "--out-dir target/debug/deps", "--out-dir "+out, 1)
 		c, d := New().Parse(&compile.Invocation{Program: "/x/rustc", Dir: dir, Args: strings.Fields(args), Env: []string{"HOME=/h/u"}}, frontendtest.DiskFiles{})

@@ -23,7 +23,7 @@ func (g *gathering) named(sources []string) error {
 	}
 	found := map[string]bool{}
 	for _, path := range slices.Concat(sources, g.d.crates) {
-		if isShared(path) {
+		if isShared(path) && !slices.Contains(g.d.dylibs, path) {
 			continue
 		}
 		names, err := g.namesIn(path)

@@ -190,6 +190,8 @@ func (p *parser) codegen(value, shown string) {
 			p.flavor = v
 		case "linker-features", "link-self-contained":
 			p.lld = true
+		case "target-feature":
+			p.features = append(p.features, strings.Split(v, ",")...)
 		case "link-arg":
 			p.forDriver = append(p.forDriver, v)
 		case "link-args":

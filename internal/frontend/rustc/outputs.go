@@ -60,9 +60,9 @@ func (p *parser) outputs() *compile.Decline {
 	}
 	types, _ := p.linked()
 	for _, t := range types {
-		// Linkers make a new file, under umask 0777; so does rustc for archives, 0666.
-		kind := kindsOf[t]
-		add(compile.Output{Role: kind.role, Path: filepath.Join(dir, kind.before+stem+kind.after), Replaced: true})
+		// Linkers make a new file, under umask 0777; so does rustc for archives, 0666. That of components writes into the file that is there.
+		role, name := linkedFile(t, p.det.target, stem)
+		add(compile.Output{Role: role, Path: filepath.Join(dir, name), Replaced: !isComponent(p.det.target) || t == "staticlib"})
 	}
 	if p.emits("dep-info") {
 		p.det.depInfo = filepath.Join(dir, stem+".d")

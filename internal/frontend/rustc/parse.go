@@ -37,6 +37,7 @@ type parser struct {
 	flavor    string   // -C linker-flavor
 	lld       bool     // options select rustc's own linker
 	forDriver []string // -C link-arg and link-args
+	features  []string // -C target-feature
 	question  string
 	readers   []reader         // macros that read more than tokens
 	asked     []string         // "version", "help", "explain", "print KIND"
@@ -198,22 +199,31 @@ func (p *parser) cargoHome() string {
 }
 
 // targetDir returns cargo's target directory, "" where the outputs go to none. Cargo marks it as a cache; an older cargo's, or one that was
-// made by hand, is known by its names: .../target/debug/deps, .../target/TRIPLE/debug/deps or .../target/debug/build/PACKAGE-HASH.
+// made by hand, is known by its names: .../target/debug/deps, .../target/TRIPLE/debug/deps or .../target/debug/build/PACKAGE-HASH. What is
+// made for a target that was asked for lies in a directory of its name in it, which is marked too.
 func (p *parser) targetDir() string {
 	const tag, deepest = "CACHEDIR.TAG", 8
 	out := p.outputDir()
 	for i, d := 0, filepath.Dir(out); i < deepest && len(d) > 1; i, d = i+1, filepath.Dir(d) {
 		if p.files.Exists(d, tag) {
-			return d
+			return p.aboveTriple(d)
 		}
 	}
 	if filepath.Base(filepath.Dir(out)) == "build" {
 		out = filepath.Dir(out)
 	}
 	if base := filepath.Base(out); base == "deps" || base == "examples" || base == "build" {
-		return filepath.Dir(filepath.Dir(out))
+		return p.aboveTriple(filepath.Dir(filepath.Dir(out)))
 	}
 	return ""
+}
+
+// aboveTriple returns the directory above that of the compile's target, which others are beside.
+func (p *parser) aboveTriple(dir string) string {
+	if p.det.target != "" && filepath.Base(dir) == strings.TrimSuffix(filepath.Base(p.det.target), ".json") {
+		return filepath.Dir(dir)
+	}
+	return dir
 }
 
 // Variables that rustc, the loader of its libraries, or LLVM read, and that may change an output or a message. Variables that a

@@ -127,7 +127,7 @@ func TestParseDeclines(t *testing.T) {
 		{cargoLine + " --test", ""},
 		{cargoLine + " --test -C linker=clang-14 -C linker-flavor=gcc", ""},
 		{cargoLine + " --test -C linker=aarch64-linux-gnu-gcc", ""},
-		{cargoLine + " --test -C linker=rust-lld", "link"},
+		{cargoLine + " --test -C linker=ld", "link"},
 		{cargoLine + " --test -C linker-flavor=ld", "link"},
 		{cargoLine + " --test -C linker-plugin-lto", "link"},
 		{cargoLine + " --test --target x86_64-unknown-linux-gnu", ""},

@@ -72,7 +72,7 @@ func TestToolchain(t *testing.T) {
 		t.Errorf("an unchanged compiler was asked %d times more, or is another", ask.asked-asked)
 	}
 	for _, change := range []struct{ name, text string }{
-		{"lib/librustc_driver.so", "changed"}, {"lib/rustlib/h/lib/libstd.rlib", "changed"}, {"lib/rustlib/h/lib/libnew.rlib", ""},
+		{"lib/librustc_driver.so", "changed"}, {"lib/rustlib/h/lib/libstd.rlib", "changed"}, {"lib/rustlib/h/lib/libnew.rlib", ""}, {"lib/rustlib/h/lib/self-contained/crt1.o", "changed"},
 		{"lib/libx.so.1", "changed"}, {"lib/rustlib/src/rust/library/lib.rs", ""}, {"lib/rustlib/h/codegen-backends/x.so", ""},
 	} {
 		path := filepath.Join(dir, change.name)

@@ -1,0 +1,64 @@
+package rust
+
+import (
+	"strings"
+	"testing"
+)
+
+// shared is a program above a library above a shared library of Rust, which holds C code and passes a macro on.
+func shared() files {
+	return files{
+		"Cargo.toml":     manifest("app", "[dependencies]\nmid = { path = \"mid\" }\n[workspace]\nmembers = [\"mid\", \"dyl\", \"mac\"]\n"),
+		"src/main.rs":    "fn main() { println!(\"{}\", mid::text()); }\n#[test] fn t() {}\n",
+		"mid/Cargo.toml": manifest("mid", "[dependencies]\ndyl = { path = \"../dyl\" }\n"),
+		"mid/src/lib.rs": "pub fn text() -> String { format!(\"{} {} {}\", dyl::n(), dyl::twice(&4), dyl::flavour!()) }\n",
+		"dyl/Cargo.toml": manifest("dyl", "build = \"build.rs\"\n[lib]\ncrate-type = [\"dylib\"]\n[dependencies]\nmac = { path = \"../mac\" }\n"),
+		"dyl/build.rs":   makesLibrary,
+		"dyl/native/n.c": "int nat(void) { return 2; }\n",
+		"dyl/src/lib.rs": "pub use mac::flavour;\nextern \"C\" { fn nat() -> i32; }\npub fn n() -> i32 { unsafe { nat() } }\npub fn twice<T: Copy + std::ops::Add>(t: &T) -> T::Output { *t + *t }\n",
+		"mac/Cargo.toml": manifest("mac", "[lib]\nproc-macro = true\n"),
+		"mac/src/lib.rs": "#[proc_macro] pub fn flavour(_: proc_macro::TokenStream) -> proc_macro::TokenStream { format!(\"{:?}\", std::env::var(\"FLAVOUR\").unwrap_or_default()).parse().unwrap() }\n",
+	}
+}
+
+// Crates above a shared library of Rust, in all ways in which cargo compiles them.
+func TestDylib(t *testing.T) {
+	c := newTrap(t, shared())
+	for _, m := range []*machine{c.machine, c.with("RUSTFLAGS", "-C prefer-dynamic")} {
+		for _, argv := range [][]string{
+			{"cargo", "build"}, {"cargo", "build", "--release"}, {"cargo", "check"}, {"cargo", "test", "--no-run"},
+		} {
+			first := m.same(c.dir, argv...)
+			if first.status != 0 {
+				t.Fatalf("status %d: %s", first.status, first.stderr)
+			}
+			warm := m.again(c.dir, argv...)
+			warm.like(t, first)
+			warm.stats.everything(t, first.stats.compiles())
+			m.rested(c.dir, argv...)
+		}
+	}
+}
+
+// What a shared library of Rust holds reaches those above it as what a library holds does.
+func TestDylibTraps(t *testing.T) {
+	c := newTrap(t, shared())
+	runs := func(m *machine, want string) {
+		t.Helper()
+		if b := m.same(c.dir, "cargo", "build"); b.status != 0 {
+			t.Fatalf("status %d: %s", b.status, b.stderr)
+		}
+		if r := m.execute(c.dir, "cargo", "run", "-q"); strings.TrimSpace(r.stdout) != want {
+			t.Errorf("prints %q (status %d), want %q: %s", strings.TrimSpace(r.stdout), r.status, want, r.stderr)
+		}
+	}
+	runs(c.machine, "2 8")
+	// Its metadata stays as it is.
+	edit(t, c.at("dyl/native/n.c"), "2", "3")
+	runs(c.machine, "3 8")
+	runs(c.with("FLAVOUR", "sweet"), "3 8 sweet")
+	runs(c.with("FLAVOUR", "sour"), "3 8 sour")
+	edit(t, c.at("dyl/src/lib.rs"), "*t + *t", "{ let u = *t; u + u }")
+	runs(c.with("FLAVOUR", "sour"), "3 8 sour")
+	c.with("FLAVOUR", "sour").again(c.dir, "cargo", "build").stats.everything(t, -1)
+}

@@ -1,0 +1,45 @@
+//go:build unix
+
+package rustc
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
+)
+
+// A shared library without metadata is no crate's, and nobody can tell what one that is not understood was made of.
+func TestDylibMetadata(t *testing.T) {
+	program, err := os.ReadFile("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dylibMetadata(program); !errors.Is(err, errNoDylib) {
+		t.Errorf("dylibMetadata of a program = %v, want %v", err, errNoDylib)
+	}
+	if _, err := dylibMetadata(program[:100]); err == nil {
+		t.Error("dylibMetadata of a part of a program = no error, want one")
+	}
+	dir := workDir(t, map[string]string{"a.rs": "", "target/debug/deps/libd.so": string(program), "target/debug/deps/libd-0123456789abcde1.so": string(program)})
+	for _, name := range []string{"libd.so", "libd-0123456789abcde1.so"} {
+		args := cargoLine + " --extern d=" + filepath.Join(dir, "target/debug/deps", name)
+		_, d := New().Parse(&compile.Invocation{Program: "/x/rustc", Dir: dir, Args: strings.Fields(args)}, frontendtest.DiskFiles{})
+		if d == nil || !strings.Contains(d.Detail, errNoDylib.Error()) {
+			t.Errorf("Parse with --extern %s = %v, want it declined", name, d)
+		}
+	}
+}
+
+func FuzzDylibMetadata(f *testing.F) {
+	f.Add([]byte("\x7fELF\x02\x01\x01"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if metadata, err := dylibMetadata(content); err != nil && metadata != nil {
+			t.Errorf("dylibMetadata = %q, %v, want nothing beside an error", metadata, err)
+		}
+	})
+}

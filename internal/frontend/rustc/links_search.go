@@ -1,0 +1,67 @@
+package rustc
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// GNU's linker searches directories of its own behind those that it is given, such as /usr/local/lib. It tells them with the linker
+// script that it has built in, one for each machine that it links for.
+
+// gnuLinker is what it is called; others of that name tell nothing.
+var gnuLinker = regexp.MustCompile(`^(.+-)?ld(\.bfd)?$`)
+
+var searchDir = regexp.MustCompile(`SEARCH_DIR\("(=?)([^"]+)"\)`)
+
+// ownSearch adds the directories that the started linkers search by themselves.
+func (p *probe) ownSearch(s started) error {
+	for _, program := range s.programs {
+		if !gnuLinker.MatchString(filepath.Base(program)) {
+			continue
+		}
+		said, err := p.ask.Probe(p.ctx, append(append([]string{program}, s.machine...), "--verbose"), []string{"LC_ALL=C"})
+		if err != nil {
+			return err
+		}
+		root, from := "", s.sysroot
+		if said.Status == 0 && from == "" {
+			asked, err := p.ask.Probe(p.ctx, []string{program, "--print-sysroot"}, []string{"LC_ALL=C"})
+			if err != nil {
+				return err
+			}
+			if asked.Status == 0 {
+				from = strings.TrimSpace(string(asked.Stdout))
+			}
+		}
+		if from != "" && from != "/" {
+			root = absolute(p.c.Dir, from)
+		}
+		for _, m := range searchDir.FindAllStringSubmatch(string(said.Stdout), -1) {
+			dir := m[2]
+			if m[1] != "" {
+				dir = root + dir
+			}
+			if dir = absolute(p.c.Dir, dir); !slices.Contains(p.tools.libDirs, dir) {
+				p.tools.libDirs = append(p.tools.libDirs, dir)
+			}
+		}
+	}
+	return nil
+}
+
+// machineOf returns the words of a linker's command line that choose the machine it links for, and its sysroot, "" for the one that it
+// was built with.
+func machineOf(line string) (machine []string, sysroot string) {
+	words := strings.Fields(strings.ReplaceAll(line, `"`, ""))
+	for i, word := range words {
+		if word == "-m" && i+1 < len(words) {
+			machine = words[i : i+2]
+		}
+		if value, ok := strings.CutPrefix(word, "--sysroot="); ok {
+			sysroot = value
+		}
+	}
+	return machine, sysroot
+}
