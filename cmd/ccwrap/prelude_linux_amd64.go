@@ -1,4 +1,4 @@
-//go:build go1.26 && !go1.27 && !race && !msan && !asan && !plainstart
+//go:build go1.26 && !go1.27 && !plainstart
 
 package main
 
