@@ -21,7 +21,11 @@ var preludeHook byte
 var _cgo_init = &preludeHook
 
 // local is the local storage of the first thread: a word for g, and the one that the register points to.
+//
+//lint:ignore U1000 preludeHook uses it
 var local [2]uint64
 
 // prelude is called by preludeHook.
+//
+//lint:ignore U1000 preludeHook calls it
 func prelude(argc int, argv **byte) { wrapper.Prelude(argc, argv) }

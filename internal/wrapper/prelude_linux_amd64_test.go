@@ -149,9 +149,10 @@ func TestPreludeLeavesNoSignal(t *testing.T) {
 		p.request()
 		p.send(&protocol.Early{Stdout: []byte("nobody reads this\n")}, protocol.Exec{})
 	})
-	report := `grep -E '^(SigBlk|SigPnd|ShdPnd|SigIgn)' /proc/self/status >&2`
+	// The compiler is no shell, because shells unblock signals.
+	report := []string{"/bin/sed", "-nE", "/^(SigBlk|SigPnd|ShdPnd|SigIgn)/w /dev/stderr", "/proc/self/status"}
 	run := func(program string) string {
-		return in.run("/bin/bash", "-c", `exec 3> >(exec true); wait $!; "$0" "$@" >&3`, program, "/bin/sh", "-c", report).stderr
+		return in.run(append([]string{"/bin/bash", "-c", `exec 3> >(exec true); wait $!; exec "$0" "$@" >&3`, program}, report...)...).stderr
 	}
 	if got, want := run(ccwrap), run("/usr/bin/env"); got != want || want == "" {
 		t.Errorf("the compiler's signals are\n%s, want\n%s", got, want)
