@@ -7,13 +7,14 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/protocol"
 )
 
-// Nine tenths of what a hit cost ccwrap was the start of Go's runtime: its heap, its threads, its collector. So a hit is looked for
-// before the runtime starts. Prelude asks the daemon, and where the answer is a replay it gives it and ends the process: no
-// thread was made, no signal taken over, no heap mapped. In all other cases, and wherever anything is out of the ordinary, it returns and
-// the runtime starts; what was asked and heard is left for the conversation (takeOver), or nothing is.
+// Four fifths of the CPU of a hit were the start of Go's runtime: its heap, its threads, its collector. So a hit is looked for before
+// the runtime starts. Prelude asks the daemon, and where the answer is a replay it gives it and ends the process: no thread was
+// made, no signal taken over, no heap mapped. In all other cases, and wherever anything is out of the ordinary, it returns and the
+// runtime starts; what was asked and heard is left for the conversation (takeOver), or nothing is.
 //
-// Code here may use no heap, no defer, no string addition, no map, no package's variables but those without an initializer that runs, and
-// only raw system calls; and it must not panic. TestPreludeIsBare looks into the machine code for calls of anything else.
+// Code here may use no heap, no defer, no string addition and no map, only raw system calls, and of the variables of packages none that
+// is initialized by running code (errors are nil yet). It must not panic: that would be the end of the process. TestPreludeIsBare looks into the
+// machine code for calls of anything else, and TestPreludeAsksTheSame compares with what is asked later.
 
 // asked is what Prelude left.
 var asked struct {
