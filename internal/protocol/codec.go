@@ -24,6 +24,19 @@ func AppendFrame(b []byte, m Message) []byte {
 	return b
 }
 
+// FirstFrame returns the frame that b begins with, its type and its payload, which lies in b, and how many bytes it has in all; 0 where
+// b does not hold it whole.
+func FirstFrame(b []byte) (kind FrameType, payload []byte, length int) {
+	if len(b) < 5 {
+		return 0, nil, 0
+	}
+	n := int(binary.LittleEndian.Uint32(b))
+	if n < 1 || n > len(b)-4 {
+		return 0, nil, 0
+	}
+	return FrameType(b[4]), b[5 : 4+n : 4+n], 4 + n
+}
+
 // ReadFrame reads one frame into buf, growing it as bytes arrive, and returns its type and payload. The payload is valid
 // until buf is used again. At the end of the stream before a frame it returns io.EOF.
 func ReadFrame(r io.Reader, buf []byte) (FrameType, []byte, error) {
@@ -137,8 +150,10 @@ func (r *reader) list() []string {
 	return list
 }
 
+func (r *reader) ended() bool { return !r.bad && len(r.b) == 0 }
+
 func (r *reader) end() error {
-	if r.bad || len(r.b) != 0 {
+	if !r.ended() {
 		return ErrFrame
 	}
 	return nil
@@ -195,9 +210,18 @@ func (m *Replay) append(b []byte) []byte {
 
 // ParseReplay reads the payload of a Replay; its slices lie in p.
 func ParseReplay(p []byte) (*Replay, error) {
+	m := new(Replay)
+	if !m.Read(p) {
+		return m, ErrFrame
+	}
+	return m, nil
+}
+
+// Read is ParseReplay without the heap; it reports whether p is the payload of a Replay.
+func (m *Replay) Read(p []byte) bool {
 	r := reader{b: p}
-	m := &Replay{Status: r.uint32(), Stdout: r.bytes(), Stderr: r.bytes()}
-	return m, r.end()
+	m.Status, m.Stdout, m.Stderr = r.uint32(), r.bytes(), r.bytes()
+	return r.ended()
 }
 
 func (*Early) frameType() FrameType { return TypeEarly }
@@ -209,9 +233,18 @@ func (m *Early) append(b []byte) []byte {
 
 // ParseEarly reads the payload of an Early; its slices lie in p.
 func ParseEarly(p []byte) (*Early, error) {
+	m := new(Early)
+	if !m.Read(p) {
+		return m, ErrFrame
+	}
+	return m, nil
+}
+
+// Read is ParseEarly without the heap; it reports whether p is the payload of an Early.
+func (m *Early) Read(p []byte) bool {
 	r := reader{b: p}
-	m := &Early{Stdout: r.bytes(), Stderr: r.bytes()}
-	return m, r.end()
+	m.Stdout, m.Stderr = r.bytes(), r.bytes()
+	return r.ended()
 }
 
 func (*Run) frameType() FrameType { return TypeRun }

@@ -175,3 +175,30 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// FirstFrame takes what ReadFrame takes, once it is whole.
+func TestFirstFrame(t *testing.T) {
+	first := AppendFrame(nil, &Replay{Status: 3, Stderr: []byte("text")})
+	both := AppendFrame(bytes.Clone(first), Exec{})
+	for n := range both {
+		kind, payload, length := FirstFrame(both[:n])
+		if n < len(first) {
+			if length != 0 {
+				t.Errorf("FirstFrame(%d of %d bytes) has %d", n, len(first), length)
+			}
+			continue
+		}
+		var got Replay
+		if kind != TypeReplay || length != len(first) || !got.Read(payload) || got.Status != 3 || string(got.Stderr) != "text" {
+			t.Errorf("FirstFrame() = %d, %q, %d", kind, payload, length)
+		}
+		if got.Read(payload[:len(payload)-1]) || new(Early).Read(payload) {
+			t.Error("a payload of another length was read")
+		}
+	}
+	for _, b := range [][]byte{{0, 0, 0, 0, 20}, {0xff, 0xff, 0xff, 0xff, 16, 0}, {}} {
+		if _, _, length := FirstFrame(b); length != 0 {
+			t.Errorf("FirstFrame(%v) has %d bytes, want none", b, length)
+		}
+	}
+}

@@ -38,21 +38,10 @@ func FindPlace(getenv func(string) string, shimInstance string, uid int, namespa
 			p.Job += name + "=" + v + "\n"
 		}
 	}
-	switch dir := getenv("COMPILE_CACHE_DIR"); {
-	case dir != "":
-		p.Dir = dir
-	case shimInstance != "":
-		p.Dir = shimInstance
-	case absolute(getenv("XDG_CACHE_HOME")):
-		p.Dir = getenv("XDG_CACHE_HOME") + "/compile-cache"
-	case absolute(getenv("HOME")):
-		p.Dir = getenv("HOME") + "/.cache/compile-cache"
-	default:
-		tmp := getenv("TMPDIR")
-		if !absolute(tmp) {
-			tmp = "/tmp"
-		}
-		p.Dir = tmp + "/compile-cache-" + strconv.Itoa(uid)
+	above, below, numbered := directory(getenv, shimInstance)
+	p.Dir = above + below
+	if numbered {
+		p.Dir += strconv.Itoa(uid)
 	}
 	p.Run = p.Dir + "/run"
 	if base := getenv("XDG_RUNTIME_DIR"); len(p.Socket()) > maxSocketPath && absolute(base) {
@@ -62,6 +51,49 @@ func FindPlace(getenv func(string) string, shimInstance string, uid int, namespa
 		p.Run = "/tmp/compile-cache-" + strconv.Itoa(uid) + "/" + hash(p.Dir)
 	}
 	return p
+}
+
+// directory returns the two parts of an instance's path, and whether the user's number comes behind them.
+func directory(getenv func(string) string, shimInstance string) (above, below string, numbered bool) {
+	if dir := getenv("COMPILE_CACHE_DIR"); dir != "" {
+		return dir, "", false
+	}
+	if shimInstance != "" {
+		return shimInstance, "", false
+	}
+	if dir := getenv("XDG_CACHE_HOME"); absolute(dir) {
+		return dir, "/compile-cache", false
+	}
+	if dir := getenv("HOME"); absolute(dir) {
+		return dir, "/.cache/compile-cache", false
+	}
+	if dir := getenv("TMPDIR"); absolute(dir) {
+		return dir, "/compile-cache-", true
+	}
+	return "/tmp", "/compile-cache-", true
+}
+
+// AppendSocket appends to b what Socket returns for an environment, and tells how long the Run in it is. It uses no heap, and is for
+// the usual place only: where the instance is not named by an absolute path, or is numbered, or Run is elsewhere, or b has no room
+// for maxSocketPath bytes, ok is false.
+func AppendSocket(b []byte, getenv func(string) string, shimInstance, namespace string) (path []byte, run int, ok bool) {
+	above, below, numbered := directory(getenv, shimInstance)
+	length := len(above) + len(below) + len("/run/p-") + 2 + len(namespace) + len("-01234567-") + len(ClassTrusted) + len(".sock")
+	if numbered || !absolute(above) || length > maxSocketPath || cap(b)-len(b) < maxSocketPath {
+		return b, 0, false
+	}
+	job := emptySum
+	for _, name := range jobVariables {
+		if v := getenv(name); v != "" {
+			job = job.add(name).add("=").add(v).add("\n")
+		}
+	}
+	start := len(b)
+	b = append(append(append(b, above...), below...), "/run"...)
+	run = len(b) - start
+	b = append(append(append(b, "/p"...), '0'+Version, '-'), namespace...)
+	b = append(job.append(append(b, '-')), '-')
+	return append(append(b, class(getenv)...), ".sock"...), run, true
 }
 
 // Socket returns the path of the daemon's socket. One daemon belongs to one instance, protocol version, mount
@@ -109,17 +141,27 @@ func class(getenv func(string) string) string {
 func absolute(path string) bool { return len(path) > 0 && path[0] == '/' }
 
 // hash is 32 bits of FNV-1a in hex: it keeps names short; the daemon compares the whole job.
-func hash(s string) string {
-	h := uint32(2166136261)
+func hash(s string) string { return string(emptySum.add(s).append(nil)) }
+
+// A sum is FNV-1a so far.
+type sum uint32
+
+const emptySum sum = 2166136261
+
+func (h sum) add(s string) sum {
 	for i := range len(s) {
-		h = (h ^ uint32(s[i])) * 16777619
+		h = (h ^ sum(s[i])) * 16777619
 	}
+	return h
+}
+
+// append appends h in hex.
+func (h sum) append(b []byte) []byte {
 	const digits = "0123456789abcdef"
-	var b [8]byte
-	for i := range b {
-		b[i] = digits[h>>(28-4*i)&15]
+	for shift := 28; shift >= 0; shift -= 4 {
+		b = append(b, digits[h>>shift&15])
 	}
-	return string(b[:])
+	return b
 }
 
 // NamespaceID returns the Namespace of a Place from the text of the link /proc/self/ns/mnt, "mnt:[4026531841]"; "0" where

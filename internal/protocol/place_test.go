@@ -158,3 +158,43 @@ func TestBool(t *testing.T) {
 		}
 	}
 }
+
+// AppendSocket returns what FindPlace does, or nothing.
+func TestAppendSocket(t *testing.T) {
+	job := []string{"GITHUB_RUN_ID", "7", "GITHUB_JOB", "a", "CI_JOB_ID", "x"}
+	for _, tt := range []struct {
+		env      []string
+		shim     string
+		room     int
+		declined bool
+	}{
+		{env: []string{"COMPILE_CACHE_DIR", "/i", "HOME", "/h"}, shim: "/shim"},
+		{env: []string{"HOME", "/h"}, shim: "/shim"},
+		{env: []string{"XDG_CACHE_HOME", "/x", "HOME", "/h"}},
+		{env: []string{"XDG_CACHE_HOME", "x", "HOME", "/h"}},
+		{env: append([]string{"HOME", "/h"}, job...)},
+		{env: append([]string{"HOME", "/h", "GITHUB_ACTIONS", "true"}, job...)},
+		{env: append([]string{"HOME", "/h", "GITHUB_ACTIONS", "true", "GITHUB_EVENT_NAME", "push", "GITHUB_REF_PROTECTED", "true"}, job...)},
+		{env: []string{"HOME", "/" + strings.Repeat("h", 30)}},
+		{env: []string{"HOME", "/" + strings.Repeat("h", 60), "XDG_RUNTIME_DIR", "/r"}, declined: true},
+		{env: []string{"HOME", "/" + strings.Repeat("h", 100)}, declined: true},
+		{env: []string{"COMPILE_CACHE_DIR", "i"}, declined: true},
+		{env: []string{"TMPDIR", "/t"}, declined: true},
+		{declined: true},
+		{env: []string{"HOME", "/h"}, room: 99, declined: true},
+	} {
+		if tt.room == 0 {
+			tt.room = 100
+		}
+		for _, namespace := range []string{"0", "4026531841"} {
+			got, run, ok := AppendSocket(append(make([]byte, 0, 1+tt.room), '!'), environment(tt.env...), tt.shim, namespace)
+			if ok == tt.declined {
+				t.Errorf("AppendSocket(%q) = %q, %v, want %v", tt.env, got, ok, !tt.declined)
+			}
+			place := FindPlace(environment(tt.env...), tt.shim, 1000, namespace)
+			if want := "!" + place.Socket(); ok && (string(got) != want || string(got[1:1+run]) != place.Run) {
+				t.Errorf("AppendSocket(%q) = %q, of which %d are the directory, want %q", tt.env, got, run, want)
+			}
+		}
+	}
+}

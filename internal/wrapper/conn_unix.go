@@ -26,6 +26,8 @@ type conn struct {
 
 	grace int         // how many silences more are borne from a daemon that lives
 	lives func() bool // whether a daemon lives that should answer here
+
+	silent bool // a read was waited for in vain already
 }
 
 // silentGrace is how many times protocol.Patience a daemon that lives is waited for beyond the first: with thousands of compiles
@@ -128,7 +130,11 @@ func (c *conn) Read(p []byte) (int, error) {
 
 func (c *conn) receive() (int, error) {
 	for {
-		n, err := syscall.Read(c.fd, received[:])
+		n, err := -1, error(syscall.EAGAIN)
+		if !c.silent {
+			n, err = syscall.Read(c.fd, received[:])
+		}
+		c.silent = false
 		switch {
 		case n > 0:
 			return n, nil

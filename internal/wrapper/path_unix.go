@@ -46,10 +46,12 @@ func readLink(path string) string {
 	return string(linkText[:n])
 }
 
+// maxLinks is how many links in a row are followed, as in the kernel.
+const maxLinks = 40
+
 // followLinks resolves the links that path itself is, not those in its directories. A link that cannot be read
 // ends the walk.
 func followLinks(path string) string {
-	const maxLinks = 40 // as in the kernel
 	for range maxLinks {
 		text := readLink(path)
 		if text == "" {

@@ -11,7 +11,8 @@ type winsize struct{ row, col, xpixel, ypixel uint16 }
 // no terminal has: to a compiler it is unbounded.
 func columns(fd int) uint32 {
 	var size winsize
-	if ioctl(fd, syscall.TIOCGWINSZ, unsafe.Pointer(&size)) != nil {
+	_, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, uintptr(fd), syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
 		return 0
 	}
 	if size.col == 0 {

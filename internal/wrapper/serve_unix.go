@@ -28,6 +28,7 @@ type conversation struct {
 	token *jobToken // once the daemon waits for another machine
 	said  *said     // after an Early
 	quiet *outcome  // of the last quiet run, which counts only if the daemon says so
+	told  int       // how many Earlies that come were written before; see takeOver
 }
 
 // serve asks the daemon and does what it says.
@@ -64,15 +65,21 @@ func (t *conversation) converse() (v verdict, status int) {
 			v = fault
 		}
 	}()
-	if t.conn = t.connect(); t.conn == nil {
-		return fault, 0
+	asked := t.takeOver()
+	if !asked {
+		if t.conn = t.connect(); t.conn == nil {
+			return fault, 0
+		}
 	}
 	t.conn.grace, t.conn.lives = silentGrace, func() bool { return locked(t.place.Lock()) }
-	request, ok := t.request()
-	if !ok {
-		return fault, 0
+	var err error
+	if !asked {
+		request, ok := t.request()
+		if !ok {
+			return fault, 0
+		}
+		err = t.conn.send(request)
 	}
-	err := t.conn.send(request)
 	if err == nil {
 		v, status, err = t.listen(protocol.MaxWait)
 	}
@@ -106,8 +113,12 @@ func (t *conversation) listen(maxWait time.Duration) (verdict, int, error) {
 			if err != nil {
 				return fault, 0, err
 			}
-			_ = writeAll(1, e.Stdout)
-			_ = writeAll(2, e.Stderr)
+			if t.told > 0 {
+				t.told--
+			} else {
+				_ = writeAll(1, e.Stdout)
+				_ = writeAll(2, e.Stderr)
+			}
 			if t.said == nil {
 				t.said = &said{}
 			}

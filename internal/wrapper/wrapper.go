@@ -25,8 +25,9 @@
 //
 // While the daemon waits for another machine, the caller's jobserver has its token back (jobserver_unix.go).
 //
-// A hit from this machine costs few system calls, no goroutine and no child. The package imports the standard library's small
-// parts and protocol, because every compile pays for its start.
+// A hit from this machine costs few system calls, no goroutine and no child, and on Linux not even the start of Go's runtime, which is
+// several times the rest: Prelude asks before it, and the conversation goes on where it left off. The package imports the standard library's
+// small parts and protocol, because every other compile pays for its start.
 package wrapper
 
 import "os"
