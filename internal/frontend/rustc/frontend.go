@@ -56,6 +56,8 @@ type Frontend struct {
 	traits  traitsMemory
 	chains  chainMemory
 	answers answerMemory
+	loaded  loadMemory
+	said    saidMemory
 }
 
 var _ frontend.Frontend = (*Frontend)(nil)

@@ -57,13 +57,13 @@ func (p *probe) whereOnce() error {
 		fmt.Fprintf(&b, "%s %s %s\n", f.Role, real, f.Digest)
 	}
 	k := digest.KeyOf([]byte(b.String()))
-	if known, ok := p.answers.get(k); ok {
+	if known, ok := p.f.answers.get(k); ok {
 		p.answer = known
 		return nil
 	}
 	if err := p.where(); err != nil {
 		return err
 	}
-	p.answers.put(k, p.answer)
+	p.f.answers.put(k, p.answer)
 	return nil
 }
