@@ -36,6 +36,8 @@ type Options struct {
 	Now     func() time.Time
 	MadeBy  string   // who makes results, for people
 	Warm    []string // files of toolchains to hash in the background
+
+	warmed chan struct{} // closed when they are hashed; nil: nobody waits for that
 }
 
 // build constructs everything, from the store up.
@@ -113,6 +115,7 @@ func Serve(ctx context.Context, o Options, ready func(error)) error {
 		return err
 	}
 	defer lock.Close()
+	o.warmed = make(chan struct{})
 	s, err := build(o, log)
 	if err != nil {
 		log.Error("start failed", "error", err)
@@ -132,7 +135,10 @@ func Serve(ctx context.Context, o Options, ready func(error)) error {
 	ready(nil)
 
 	background, cancel := context.WithCancel(ctx)
-	go s.engine.State.Warm(background, o.Warm)
+	go func() {
+		defer close(o.warmed)
+		s.engine.State.Warm(background, o.Warm)
+	}()
 	go s.fold(background)
 	go s.recordStorage(background)
 	go sweep(place, o.Now())

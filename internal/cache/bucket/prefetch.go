@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/compile-cache/compile-cache-action/internal/cache"
 	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/objects"
 	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/pack"
 	"github.com/compile-cache/compile-cache-action/internal/compile"
@@ -39,6 +40,7 @@ type prefetch struct {
 
 	began   chan struct{} // closed when it begins
 	planned chan struct{} // closed when states is whole
+	turn    chan struct{} // held while a record is landed, until Options.Calm is closed
 
 	mu     sync.Mutex
 	states map[nameOf]*landing            // what is to be landed; guarded by mu, as held
@@ -52,7 +54,7 @@ type landing struct {
 }
 
 func newPrefetch(t *Tier) *prefetch {
-	return &prefetch{t: t, began: make(chan struct{}), planned: make(chan struct{}), states: map[nameOf]*landing{}, held: map[digest.Key]*compile.Result{}}
+	return &prefetch{t: t, began: make(chan struct{}), planned: make(chan struct{}), turn: make(chan struct{}, 1), states: map[nameOf]*landing{}, held: map[digest.Key]*compile.Result{}}
 }
 
 // landed waits for a record that is on its way to the near store and reports whether it may be there now. A record whose turn has
@@ -233,8 +235,34 @@ func (p *payload) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// hashedOnce is a payload for the near store: it was hashed when it was decoded, and whoever made it closes it.
+type hashedOnce struct{ *payload }
+
+// Digest implements cache.Hashed.
+func (h hashedOnce) Digest() (digest.Digest, bool) { return h.ReadCloser.(cache.Hashed).Digest() }
+
+func (hashedOnce) Close() error { return nil }
+
+// await returns when the next record may be landed, and what to call then: while the machine has something more urgent to do, one after the
+// other, for decoding is nothing but computing.
+func (p *prefetch) await(ctx context.Context) (done func(), err error) {
+	select {
+	case <-p.t.o.Calm:
+		return func() {}, nil
+	case p.turn <- struct{}{}:
+		return func() { <-p.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // land puts one record into the near store. A record that is wrong is just not landed; an error ends the range.
 func (p *prefetch) land(ctx context.Context, at location, raw *section) error {
+	done, err := p.await(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	rec := at.rec
 	decoded, err := pack.Decode(rec, raw)
 	if err != nil {
@@ -249,7 +277,7 @@ func (p *prefetch) land(ctx context.Context, at location, raw *section) error {
 				return nil, errors.New("a stream cannot be read twice")
 			}
 			opened = true
-			return io.NopCloser(content), nil
+			return hashedOnce{content}, nil
 		})
 	} else if rec.Size <= maxRecord {
 		var b []byte
