@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime"
 	"sync"
 	"time"
 
@@ -40,7 +41,7 @@ type prefetch struct {
 
 	began   chan struct{} // closed when it begins
 	planned chan struct{} // closed when states is whole
-	turn    chan struct{} // held while a record is landed, until Options.Calm is closed
+	turns   turns         // of landing a record
 
 	mu     sync.Mutex
 	states map[nameOf]*landing            // what is to be landed; guarded by mu, as held
@@ -54,7 +55,7 @@ type landing struct {
 }
 
 func newPrefetch(t *Tier) *prefetch {
-	return &prefetch{t: t, began: make(chan struct{}), planned: make(chan struct{}), turn: make(chan struct{}, 1), states: map[nameOf]*landing{}, held: map[digest.Key]*compile.Result{}}
+	return &prefetch{t: t, began: make(chan struct{}), planned: make(chan struct{}), turns: turns{free: 1}, states: map[nameOf]*landing{}, held: map[digest.Key]*compile.Result{}}
 }
 
 // landed waits for a record that is on its way to the near store and reports whether it may be there now. A record whose turn has
@@ -105,7 +106,15 @@ func (p *prefetch) run(ctx context.Context) {
 	}
 	close(p.planned)
 	work := make(chan span)
-	var all sync.WaitGroup
+	var all, calm sync.WaitGroup
+	over := make(chan struct{})
+	calm.Go(func() {
+		select {
+		case <-p.t.o.Calm:
+			p.turns.give(runtime.GOMAXPROCS(0) - 1)
+		case <-over:
+		}
+	})
 	for range min(spansAtOnce, len(spans)) {
 		all.Go(func() {
 			for s := range work {
@@ -123,6 +132,8 @@ func (p *prefetch) run(ctx context.Context) {
 	}
 	close(work)
 	all.Wait()
+	close(over)
+	calm.Wait()
 	p.giveUp()
 }
 
@@ -181,7 +192,11 @@ func (p *prefetch) fetch(ctx context.Context, s span) error {
 			return fmt.Errorf("read %s: %w", s.in.object(), err)
 		}
 		raw := &section{r: r, left: rec.Length}
+		if err := p.turns.take(ctx, s.first); err != nil {
+			return err
+		}
 		err := p.land(ctx, location{rec, s.in}, raw)
+		p.turns.give(1)
 		if err == nil {
 			_, err = io.Copy(io.Discard, raw)
 		}
@@ -243,26 +258,8 @@ func (h hashedOnce) Digest() (digest.Digest, bool) { return h.ReadCloser.(cache.
 
 func (hashedOnce) Close() error { return nil }
 
-// await returns when the next record may be landed, and what to call then: while the machine has something more urgent to do, one after the
-// other, for decoding is nothing but computing.
-func (p *prefetch) await(ctx context.Context) (done func(), err error) {
-	select {
-	case <-p.t.o.Calm:
-		return func() {}, nil
-	case p.turn <- struct{}{}:
-		return func() { <-p.turn }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 // land puts one record into the near store. A record that is wrong is just not landed; an error ends the range.
 func (p *prefetch) land(ctx context.Context, at location, raw *section) error {
-	done, err := p.await(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
 	rec := at.rec
 	decoded, err := pack.Decode(rec, raw)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -202,8 +203,8 @@ func TestLandingWaitsForCalm(t *testing.T) {
 		}
 		close(calm)
 		synctest.Wait()
-		if n := len(near.entered); n != 3 {
-			t.Errorf("%d blobs are landed at once when the machine is calm, want 3", n)
+		if n, want := len(near.entered), min(3, runtime.GOMAXPROCS(0)); n != want {
+			t.Errorf("%d blobs are landed at once when the machine is calm, want %d", n, want)
 		}
 		close(near.leave)
 		two.landed()
