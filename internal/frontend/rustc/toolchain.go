@@ -298,10 +298,14 @@ func (p *probe) run() error {
 			return err
 		}
 	} else {
+		asked, err := p.whereFirst()
+		if err != nil {
+			return err
+		}
 		if err := p.compiler(p.c.Program); err != nil {
 			return err
 		}
-		if err := p.whereOnce(); err != nil {
+		if err := p.whereOnce(asked); err != nil {
 			return err
 		}
 		if own := filepath.Join(p.sysroot, "bin", filepath.Base(p.c.Program)); !p.same(own, p.c.Program) {
