@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +44,7 @@ func (c *daemonCmd) Run(a *app) error {
 	debug.SetMemoryLimit(memoryLimit)
 	return daemon.Serve(a.ctx, daemon.Options{
 		Place: a.place, Config: settings, Secrets: secrets, Getenv: a.getenv, Version: Version, Now: time.Now, MadeBy: a.madeBy(),
-		Warm: slices.Concat(toolchains(a.getenv("PATH")), a.rustToolchain(c.Near)),
+		Warm: a.warmFiles(c.Near),
 	}, daemon.TellStarter())
 }
 

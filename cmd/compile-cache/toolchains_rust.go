@@ -1,13 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 )
 
-// rustToolchain returns the files of the Rust compiler that builds in dir will use, as far as that can be guessed: what libraries of a
-// sysroot hold takes a third of a second to hash. In a directory that is no part of a cargo project it returns nothing.
+// rustToolchain returns the files of the Rust compiler that builds in dir will use, and of what it links with, as far as that can be
+// guessed: what libraries of a sysroot hold takes a third of a second to hash. In a directory that is no part of a cargo project it returns nothing.
+// Large files come first, so that two processors have done with all at about the same time.
 func (a *app) rustToolchain(dir string) []string {
 	if !filepath.IsAbs(dir) || !ancestorHas(dir, "Cargo.toml") {
 		return nil
@@ -16,12 +20,93 @@ func (a *app) rustToolchain(dir string) []string {
 	if sysroot == "" {
 		return nil
 	}
+	compiler := filesOf(filepath.Join(sysroot, "bin", "rustc"), filepath.Join(sysroot, "lib", "*"))
+	for _, target := range a.rustTargets(sysroot) {
+		target = filepath.Join(sysroot, "lib", "rustlib", target)
+		compiler = append(compiler, filesOf(filepath.Join(target, "lib", "*"), filepath.Join(target, "lib", "self-contained", "*"),
+			filepath.Join(target, "codegen-backends", "*"), filepath.Join(target, "bin", "*"), filepath.Join(target, "bin", "*", "*"))...)
+	}
+	largestFirst(compiler)
+	return append(compiler, linkers(a.getenv("PATH"))...)
+}
+
+// rustTargets returns those of a sysroot's targets for which builds compile: the host and the one that a variable names; all, where the
+// host is not clear.
+func (a *app) rustTargets(sysroot string) []string {
+	libs, _ := filepath.Glob(filepath.Join(sysroot, "lib", "rustlib", "*", "lib"))
+	var all, used []string
+	host := false
+	for _, lib := range libs {
+		target := filepath.Base(filepath.Dir(lib))
+		all = append(all, target)
+		// A toolchain of rustup is named for its host.
+		isHost := strings.HasSuffix(filepath.Base(sysroot), "-"+target)
+		if host = host || isHost; isHost || target == a.getenv("CARGO_BUILD_TARGET") {
+			used = append(used, target)
+		}
+	}
+	if !host {
+		return all
+	}
+	return used
+}
+
+// linkers returns the files of the first cc in path and of what it starts for a link, where that is gcc.
+func linkers(path string) []string {
+	for _, dir := range filepath.SplitList(path) {
+		real, err := filepath.EvalSymlinks(filepath.Join(dir, "cc"))
+		if err != nil {
+			continue
+		}
+		version := "*"
+		if _, after, ok := cutLast(filepath.Base(real), "gcc-"); ok {
+			version = after // as Debian names them, where there may be several
+		}
+		lib := filepath.Join(filepath.Dir(dir), "lib", "gcc", "*", version)
+		return filesOf(filepath.Join(lib, "lto1"), filepath.Join(lib, "collect2"), filepath.Join(lib, "lto-wrapper"), filepath.Join(lib, "liblto_plugin.so"),
+			filepath.Join(dir, "cc"), filepath.Join(dir, "ld"))
+	}
+	return nil
+}
+
+// cutLast cuts s around the last sep.
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// filesOf returns the regular files that match one of the patterns, each once whatever leads to it.
+func filesOf(patterns ...string) []string {
 	var files []string
-	for _, pattern := range []string{"bin/rustc", "lib/*.so*", "lib/*.dylib", "lib/rustlib/*/lib/*.rlib", "lib/rustlib/*/lib/*.so", "lib/rustlib/*/lib/*.dylib"} {
-		matches, _ := filepath.Glob(filepath.Join(sysroot, pattern))
-		files = append(files, matches...)
+	seen := map[string]bool{}
+	for _, pattern := range patterns {
+		matches, _ := filepath.Glob(pattern)
+		for _, m := range matches {
+			real, err := filepath.EvalSymlinks(m)
+			if err != nil || seen[real] {
+				continue
+			}
+			seen[real] = true
+			if fi, err := os.Stat(real); err == nil && fi.Mode().IsRegular() {
+				files = append(files, real)
+			}
+		}
 	}
 	return files
+}
+
+// largestFirst sorts files by size.
+func largestFirst(files []string) {
+	sizes := map[string]int64{}
+	for _, file := range files {
+		if fi, err := os.Stat(file); err == nil {
+			sizes[file] = fi.Size()
+		}
+	}
+	slices.SortStableFunc(files, func(a, b string) int { return cmp.Compare(sizes[b], sizes[a]) })
 }
 
 // ancestorHas reports whether dir or a directory above holds a file of this name.

@@ -31,3 +31,9 @@ func (v *verifier) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Hashed is implemented by readers that hash what they give, so that who stores it need not do that again.
+type Hashed interface {
+	// Digest returns the digest of all bytes that Read gave; ok is false until Read has returned io.EOF.
+	Digest() (d digest.Digest, ok bool)
+}

@@ -115,7 +115,8 @@ func openFarTier(name string, b config.Bucket, o Options, near *disk.Store, log 
 		Write:  t.write,
 		Outbox: filepath.Join(o.Place.Dir, "store", "v1", "outbox", digest.KeyOf([]byte(strings.Join([]string{t.place, own.Root, own.Name}, "\n"))).Short()),
 		Near:   near, MaxPrefetch: o.Config.MaxSize.Value.Limit(fileSystemSize(o.Place.Dir)) / 2,
-		Now: o.Now, Log: log.With("tier", name), Problem: t.problems.note,
+		Calm: o.warmed,
+		Now:  o.Now, Log: log.With("tier", name), Problem: t.problems.note,
 	})
 	if err != nil {
 		t.tier = nil

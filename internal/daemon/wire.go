@@ -36,6 +36,8 @@ type Options struct {
 	Now     func() time.Time
 	MadeBy  string   // who makes results, for people
 	Warm    []string // files of toolchains to hash in the background
+
+	warmed chan struct{} // closed when they are hashed, or that takes long; nil: nobody waits for it
 }
 
 // build constructs everything, from the store up.
@@ -113,6 +115,7 @@ func Serve(ctx context.Context, o Options, ready func(error)) error {
 		return err
 	}
 	defer lock.Close()
+	o.warmed = make(chan struct{})
 	s, err := build(o, log)
 	if err != nil {
 		log.Error("start failed", "error", err)
@@ -132,7 +135,7 @@ func Serve(ctx context.Context, o Options, ready func(error)) error {
 	ready(nil)
 
 	background, cancel := context.WithCancel(ctx)
-	go s.engine.State.Warm(background, o.Warm)
+	go warm(background, s.engine.State, o)
 	go s.fold(background)
 	go s.recordStorage(background)
 	go sweep(place, o.Now())
@@ -149,6 +152,24 @@ func Serve(ctx context.Context, o Options, ready func(error)) error {
 	_ = os.Remove(clockPath(place))
 	log.Info("stopped", "error", err)
 	return err
+}
+
+// warmFirst is for how long the hashing of toolchains comes before other work: where it takes longer, it is the disk that is slow.
+const warmFirst = time.Second
+
+// warm hashes the files of toolchains.
+func warm(ctx context.Context, state *key.State, o Options) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		state.Warm(ctx, o.Warm)
+	}()
+	select {
+	case <-done:
+	case <-time.After(warmFirst):
+	}
+	close(o.warmed)
+	<-done
 }
 
 // openLog opens the log; one that has grown large makes room for a new one.

@@ -122,6 +122,16 @@ func (s *State) Digest(path string) (digest.Digest, error) { return s.digest(pat
 // daemon instead of on every compile.
 func (s *State) ToolDigest(path string) (digest.Digest, error) { return s.digest(path, true) }
 
+// IsKnown reports whether ToolDigest would answer from memory.
+func (s *State) IsKnown(path string) bool {
+	fi, err := s.Stat(path)
+	if err != nil || !s.usable(fi, path, true) {
+		return false
+	}
+	_, ok := s.recall(fi)
+	return ok
+}
+
 func (s *State) digest(path string, tool bool) (digest.Digest, error) {
 	fi, err := s.Stat(path)
 	if err != nil {

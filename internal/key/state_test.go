@@ -284,6 +284,26 @@ func TestClockStart(t *testing.T) {
 	}
 }
 
+func TestIsKnown(t *testing.T) {
+	s, _ := newState(t)
+	p := filepath.Join(t.TempDir(), "lib.so")
+	if s.IsKnown(p) {
+		t.Error("IsKnown of a file that is not there = true")
+	}
+	write(t, p, "one")
+	if s.IsKnown(p) {
+		t.Error("IsKnown before Digest = true")
+	}
+	mustDigest(t, s, p)
+	if !s.IsKnown(p) {
+		t.Error("IsKnown after Digest = false")
+	}
+	write(t, p, "two and more")
+	if s.IsKnown(p) {
+		t.Error("IsKnown after a change = true")
+	}
+}
+
 func TestLearn(t *testing.T) {
 	s, _ := newState(t)
 	p := filepath.Join(t.TempDir(), "lib.rlib")

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime"
 	"sync"
 	"time"
 
+	"github.com/compile-cache/compile-cache-action/internal/cache"
 	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/objects"
 	"github.com/compile-cache/compile-cache-action/internal/cache/bucket/pack"
 	"github.com/compile-cache/compile-cache-action/internal/compile"
@@ -39,6 +41,7 @@ type prefetch struct {
 
 	began   chan struct{} // closed when it begins
 	planned chan struct{} // closed when states is whole
+	turns   turns         // of landing a record
 
 	mu     sync.Mutex
 	states map[nameOf]*landing            // what is to be landed; guarded by mu, as held
@@ -52,7 +55,7 @@ type landing struct {
 }
 
 func newPrefetch(t *Tier) *prefetch {
-	return &prefetch{t: t, began: make(chan struct{}), planned: make(chan struct{}), states: map[nameOf]*landing{}, held: map[digest.Key]*compile.Result{}}
+	return &prefetch{t: t, began: make(chan struct{}), planned: make(chan struct{}), turns: turns{free: 1}, states: map[nameOf]*landing{}, held: map[digest.Key]*compile.Result{}}
 }
 
 // landed waits for a record that is on its way to the near store and reports whether it may be there now. A record whose turn has
@@ -103,7 +106,15 @@ func (p *prefetch) run(ctx context.Context) {
 	}
 	close(p.planned)
 	work := make(chan span)
-	var all sync.WaitGroup
+	var all, calm sync.WaitGroup
+	over := make(chan struct{})
+	calm.Go(func() {
+		select {
+		case <-p.t.o.Calm:
+			p.turns.give(runtime.GOMAXPROCS(0) - 1)
+		case <-over:
+		}
+	})
 	for range min(spansAtOnce, len(spans)) {
 		all.Go(func() {
 			for s := range work {
@@ -121,6 +132,8 @@ func (p *prefetch) run(ctx context.Context) {
 	}
 	close(work)
 	all.Wait()
+	close(over)
+	calm.Wait()
 	p.giveUp()
 }
 
@@ -179,7 +192,11 @@ func (p *prefetch) fetch(ctx context.Context, s span) error {
 			return fmt.Errorf("read %s: %w", s.in.object(), err)
 		}
 		raw := &section{r: r, left: rec.Length}
+		if err := p.turns.take(ctx, s.first); err != nil {
+			return err
+		}
 		err := p.land(ctx, location{rec, s.in}, raw)
+		p.turns.give(1)
 		if err == nil {
 			_, err = io.Copy(io.Discard, raw)
 		}
@@ -233,6 +250,14 @@ func (p *payload) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// hashedOnce is a payload for the near store: it was hashed when it was decoded, and whoever made it closes it.
+type hashedOnce struct{ *payload }
+
+// Digest implements cache.Hashed.
+func (h hashedOnce) Digest() (digest.Digest, bool) { return h.ReadCloser.(cache.Hashed).Digest() }
+
+func (hashedOnce) Close() error { return nil }
+
 // land puts one record into the near store. A record that is wrong is just not landed; an error ends the range.
 func (p *prefetch) land(ctx context.Context, at location, raw *section) error {
 	rec := at.rec
@@ -249,7 +274,7 @@ func (p *prefetch) land(ctx context.Context, at location, raw *section) error {
 				return nil, errors.New("a stream cannot be read twice")
 			}
 			opened = true
-			return io.NopCloser(content), nil
+			return hashedOnce{content}, nil
 		})
 	} else if rec.Size <= maxRecord {
 		var b []byte

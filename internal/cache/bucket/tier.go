@@ -44,6 +44,9 @@ type Options struct {
 	Near cache.Store // where this machine keeps what it has: blobs to publish are read from it
 	// MaxPrefetch bounds what is fetched ahead, in bytes as the near store has them; 0: DefaultPrefetch.
 	MaxPrefetch int64
+	// Calm is closed once the processors have nothing more urgent to do than to decode what was fetched ahead: until then one record is landed
+	// after the other. nil: there is nothing.
+	Calm <-chan struct{}
 
 	Now func() time.Time
 	Log *slog.Logger
@@ -101,6 +104,11 @@ func Open(o Options) (*Tier, error) {
 	}
 	if o.stillFor == 0 {
 		o.stillFor, o.readyFor = stillFor, readyFor
+	}
+	if o.Calm == nil {
+		calm := make(chan struct{})
+		close(calm)
+		o.Calm = calm
 	}
 	if o.Problem == nil {
 		o.Problem = func(error) {}

@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/cache"
@@ -165,6 +167,53 @@ func TestSecondMachineHits(t *testing.T) {
 	if n := two.Counts().Prefetched.Load(); n != 40 {
 		t.Errorf("prefetched %d results, want 40", n)
 	}
+}
+
+// holding is a near store whose puts of blobs wait.
+type holding struct {
+	cache.Store
+	entered, leave chan struct{}
+}
+
+func (h *holding) Put(ctx context.Context, d digest.Digest, open func() (io.ReadCloser, error)) error {
+	h.entered <- struct{}{}
+	<-h.leave
+	return h.Store.Put(ctx, d, open)
+}
+
+// Until the machine is calm one record is landed at a time, and then several are.
+func TestLandingWaitsForCalm(t *testing.T) {
+	store := &objectstest.Memory{}
+	for i := range 3 { // packs of their own: ranges that are read at once
+		one := newMachine(t, store, nil)
+		one.landed()
+		for n := range i {
+			one.used(fmt.Sprint("u", n), content(n))
+		}
+		one.build(fmt.Sprint("u", i), content(i))
+		one.publish()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		near := &holding{&cachetest.Memory{}, make(chan struct{}, 9), make(chan struct{})}
+		calm := make(chan struct{})
+		two := newMachine(t, store, func(o *Options) { o.Near, o.Calm = near, calm })
+		synctest.Wait()
+		if n := len(near.entered); n != 1 {
+			t.Errorf("%d blobs are landed at once before the machine is calm, want 1", n)
+		}
+		close(calm)
+		synctest.Wait()
+		if n, want := len(near.entered), min(3, runtime.GOMAXPROCS(0)); n != want {
+			t.Errorf("%d blobs are landed at once when the machine is calm, want %d", n, want)
+		}
+		close(near.leave)
+		two.landed()
+		for i := range 3 {
+			if got := finds(t.Context(), near, fmt.Sprint("u", i), content(i)); got != "hit" {
+				t.Errorf("near store, unit %d: %s, want hit", i, got)
+			}
+		}
+	})
 }
 
 // Where no profile helps, the indexes do: one listing for all that is looked for, found or not.

@@ -105,6 +105,41 @@ func TestOpenFile(t *testing.T) {
 }
 
 // The layout is a format that other programs and later releases read.
+// hashedReader says of what it gave that it is d, once it has given all where it is honest.
+type hashedReader struct {
+	io.Reader
+	d    digest.Digest
+	done bool
+}
+
+func (r *hashedReader) Digest() (digest.Digest, bool) { return r.d, r.done }
+func (r *hashedReader) Close() error                  { return nil }
+
+// What a reader hashed is not hashed again, and what it says is still compared.
+func TestPutHashed(t *testing.T) {
+	s := open(t, t.TempDir())
+	const content = "what was decoded"
+	for _, c := range []struct {
+		what string
+		name string // the content that the put names
+		said string // the content that the reader says it gave
+		done bool
+		ok   bool
+	}{
+		{"the reader says what is named", content, content, true, true},
+		{"the reader says something else", content + "?", content, true, false},
+		{"the reader had not come to the end", content + "!", content + "!", false, false},
+	} {
+		d := digest.Of([]byte(c.name))
+		err := s.Put(t.Context(), d, func() (io.ReadCloser, error) {
+			return &hashedReader{strings.NewReader(content), digest.Of([]byte(c.said)), c.done}, nil
+		})
+		if (err == nil) != c.ok || s.Missing(d) == c.ok {
+			t.Errorf("%s: Put = %v, missing %t, want it stored: %t", c.what, err, s.Missing(d), c.ok)
+		}
+	}
+}
+
 func TestLayout(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, func(o *Options) {

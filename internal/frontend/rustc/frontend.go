@@ -59,6 +59,8 @@ type Frontend struct {
 	spells  crateMemory // whether metadata spells a name: +NAME, -NAME
 	chains  chainMemory
 	answers answerMemory
+	loaded  loadMemory
+	said    saidMemory
 }
 
 var _ frontend.Frontend = (*Frontend)(nil)

@@ -17,22 +17,6 @@ type linkTools struct {
 	libDirs []string // where the driver has libraries and start files searched for, in order
 }
 
-// driverVariables decide which programs a driver starts, or what it answers when asked.
-var driverVariables = []string{
-	"PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "LIBRARY_PATH", "SYSROOT",
-	"CLANG_CONFIG_FILE_SYSTEM_DIR", "CLANG_CONFIG_FILE_USER_DIR", "CLANG_NO_DEFAULT_CONFIG",
-}
-
-// linkKey is the part of a chain's key that a link adds.
-func linkKey(c *compile.Compilation, link *linkage) string {
-	b := "\x00link " + link.driver + "\x00" + strings.Join(link.choice, "\x00") + fmt.Sprint(link.lld, c.Dir)
-	for _, name := range driverVariables {
-		value, ok := c.Getenv(name)
-		b += fmt.Sprintf("\x00%t%s", ok, value)
-	}
-	return b
-}
-
 func refuseLink(format string, args ...any) error {
 	return compile.Refuse(compile.ReasonLink, fmt.Sprintf(format, args...))
 }
@@ -78,7 +62,9 @@ func (p *probe) linker(link *linkage) error {
 	if err != nil {
 		return err
 	}
+	p.own = !bound(p.c, link)
 	programs, libraries := readSearchDirs(said, p.c.Dir)
+	p.own = p.own && !saysRelative(said)
 	if value, ok := p.c.Getenv("LIBRARY_PATH"); ok {
 		for dir := range strings.SplitSeq(value, ":") {
 			p.tools.libDirs = append(p.tools.libDirs, absolute(p.c.Dir, dir))
@@ -103,6 +89,7 @@ func (p *probe) linker(link *linkage) error {
 	}
 	for i, choice := range choices {
 		started, err := p.chosen(driver, choice)
+		p.own = p.own && (err != nil || p.isDriver(driver, started))
 		if err != nil && i == 2 {
 			p.lacks("ld.lld", append(programs, bins...)) // it is rustc's own, or none
 			continue
@@ -137,6 +124,7 @@ func (p *probe) driver(name string, bins []string) (string, error) {
 			return "", refuseLink("%s is not a compiler but runs one (%s)", path, mark)
 		}
 	}
+	p.gcc = bytes.Contains(text, []byte("COLLECT_GCC_OPTIONS"))
 	return path, p.program("linker driver", path)
 }
 
@@ -212,6 +200,8 @@ type started struct {
 	otherDriver   string
 	machine       []string // words for the linker that choose the machine
 	sysroot       string   // of the linker
+	installed     string   // clang: where it lies, as it says
+	relative      bool     // a path among these was relative to the working directory
 }
 
 // chosen has the linker print its version beside the option that Plan adds: where it does not know that one, links are not cached,
@@ -234,14 +224,18 @@ func (p *probe) chosen(driver string, choice []string) (started, error) {
 			{"User configuration file directory: ", &s.dirs},
 		} {
 			if value, ok := strings.CutPrefix(line, field.prefix); ok {
+				s.relative = s.relative || !filepath.IsAbs(value)
 				*field.values = append(*field.values, absolute(p.c.Dir, value))
 			}
 		}
 		switch {
 		case strings.HasPrefix(line, "Reading specs from "), strings.HasPrefix(line, "Configuration file: "):
 			return s, refuseLink("%s: %s", driver, line)
+		case strings.HasPrefix(line, "InstalledDir: "):
+			_, s.installed, _ = strings.Cut(line, " ")
 		case strings.HasPrefix(line, "COLLECT_LTO_WRAPPER="):
 			_, s.ltoWrapper, _ = strings.Cut(line, "=")
+			s.relative = s.relative || !filepath.IsAbs(s.ltoWrapper)
 		case strings.HasPrefix(line, "COLLECT_GCC="):
 			_, s.otherDriver, _ = strings.Cut(line, "=")
 		case strings.Contains(line, "--dependency-file=/dev/null") && !strings.Contains(line, "COLLECT_GCC_OPTIONS="):
@@ -249,6 +243,7 @@ func (p *probe) chosen(driver string, choice []string) (started, error) {
 			if program == "" {
 				return s, refuseLink("%s starts %s", driver, line)
 			}
+			s.relative = s.relative || !filepath.IsAbs(program) || plugin != "" && !filepath.IsAbs(plugin)
 			s.programs = append(s.programs, absolute(p.c.Dir, program))
 			s.machine, s.sysroot = machineOf(line)
 			if plugin != "" {

@@ -34,6 +34,9 @@ func (f *Frontend) Ask(ctx context.Context, inv *compile.Invocation, files front
 	if _, err := interpreterOf(inv.Program); err != nil {
 		return "" // a script, which would be asked in vain each time
 	}
+	if !isKnown(inv.Program, files) {
+		return ""
+	}
 	tc, err := f.Toolchain(ctx, p.c, files, ask)
 	if err != nil {
 		return ""
@@ -57,6 +60,31 @@ func (f *Frontend) Ask(ctx context.Context, inv *compile.Invocation, files front
 		fmt.Fprintf(&b, "%s %s %s\n", file.Role, path, file.Digest)
 	}
 	return digest.KeyOf([]byte(b.String())).String()
+}
+
+// isKnown reports whether the large files of a compiler have been hashed. Before that it is quicker to have the compiler answer: a build begins
+// with questions, and goes on to read its manifests while the daemon that it started hashes.
+func isKnown(program string, files frontend.Files) bool {
+	memory, ok := files.(interface{ IsKnown(path string) bool })
+	if !ok {
+		return true
+	}
+	real, err := filepath.EvalSymlinks(program)
+	if err != nil {
+		return false
+	}
+	lib := filepath.Join(filepath.Dir(filepath.Dir(real)), "lib")
+	names, err := files.Names(lib)
+	if err != nil {
+		return false
+	}
+	for _, name := range names {
+		path := filepath.Join(lib, name)
+		if info, err := files.Stat(path); err == nil && isRegular(info) && strings.Contains(name, ".so") && !memory.IsKnown(path) {
+			return false
+		}
+	}
+	return true
 }
 
 // plainQuestion reports whether the call asks nothing but what has one answer. A source on standard input may turn the answer into

@@ -66,6 +66,28 @@ func TestAskTakes(t *testing.T) {
 	}
 }
 
+// forgetful is a file system that knows the digests of some files.
+type forgetful struct {
+	frontendtest.DiskFiles
+	known map[string]bool // by base name
+}
+
+func (f forgetful) IsKnown(path string) bool { return f.known[filepath.Base(path)] }
+
+// TestAskWithoutHurry: nobody waits for a toolchain to be hashed where the compiler itself answers sooner.
+func TestAskWithoutHurry(t *testing.T) {
+	a := newAsker(t)
+	a.inv.Args = []string{"-vV"}
+	files := forgetful{known: map[string]bool{"libx.so.1": true}}
+	if got := a.f.Ask(a.t.Context(), &a.inv, files, a.ask); got != "" || a.ask.asked > 0 {
+		t.Errorf("while the compiler is hashed -vV has the name %q after %d questions, want none", got, a.ask.asked)
+	}
+	files.known["librustc_driver.so"] = true
+	if got := a.f.Ask(a.t.Context(), &a.inv, files, a.ask); got == "" {
+		t.Error("once the compiler is hashed -vV has no name, want one")
+	}
+}
+
 func TestAskTells(t *testing.T) {
 	a := newAsker(t)
 	first := a.name("-vV")

@@ -24,38 +24,98 @@ func (f *Frontend) Toolchain(ctx context.Context, c *compile.Compilation, files 
 	if err != nil {
 		return nil, err
 	}
-	p := &probe{ctx: ctx, c: c, d: c.Detail.(*detail), files: files, ask: ask, answers: &f.answers}
-	compiler := f.chains.get(key)
-	if compiler == nil || !compiler.current(files) {
+	p := &probe{ctx: ctx, c: c, d: c.Detail.(*detail), files: files, ask: ask, f: f}
+	p.proxy = p.isRustup(c.Program)
+	compiler, err := f.chainOf(p, []chainKey{key}, func() (*knownChain, chainKey, error) {
 		if err := p.run(); err != nil {
-			return nil, err
+			return nil, key, err
 		}
-		compiler = &p.known
-		compiler.toolchain, compiler.answer = &p.tc, p.answer
-		if !p.proxy {
-			f.chains.put(key, compiler)
-		}
+		p.known.toolchain, p.known.answer = &p.tc, p.answer
+		return &p.known, key, nil
+	}, func(known *knownChain) bool { return known.current(files) })
+	if err != nil {
+		return nil, err
 	}
 	link := p.d.link
 	if link == nil {
 		return compiler.toolchain, nil
 	}
-	key.rest += linkKey(c, link)
-	if known := f.chains.get(key); known != nil && known.compiler == compiler && known.current(files) {
-		return known.toolchain, known.refusal()
-	}
-	p = &probe{ctx: ctx, c: c, d: p.d, files: files, ask: ask, proxy: p.proxy, answers: &f.answers, answer: compiler.answer}
-	p.tc = *compiler.toolchain
-	p.tc.Files = slices.Clip(p.tc.Files)
-	if err := p.linker(link); err != nil && !errors.As(err, &p.known.refused) {
+	known, err := f.chainOf(p, []chainKey{key.with(linkKey(c, link, true)), key.with(linkKey(c, link, false))}, func() (*knownChain, chainKey, error) { return f.linked(p, key, compiler) },
+		func(known *knownChain) bool { return known.compiler == compiler && known.current(files) })
+	if err != nil {
 		return nil, err
 	}
-	p.tc.Detail = p.tools
-	p.known.toolchain, p.known.compiler = &p.tc, compiler
-	if !p.proxy {
-		f.chains.put(key, &p.known)
+	return known.toolchain, known.refusal()
+}
+
+// chainOf returns what is known under the first of keys that has a right answer, or else what find finds and names. Of those who want to
+// know the same one asks, and the others wait.
+func (f *Frontend) chainOf(p *probe, keys []chainKey, find func() (*knownChain, chainKey, error), right func(*knownChain) bool) (*knownChain, error) {
+	if p.proxy {
+		known, _, err := find()
+		return known, err
 	}
-	return &p.tc, p.known.refusal()
+	for {
+		for _, key := range keys {
+			if known := f.chains.get(key); known != nil && right(known) {
+				return known, nil
+			}
+		}
+		other := f.chains.begin(keys[0])
+		if other == nil {
+			break
+		}
+		select {
+		case <-other:
+		case <-p.ctx.Done():
+			return nil, p.ctx.Err()
+		}
+	}
+	defer f.chains.end(keys[0])
+	known, key, err := find()
+	if err == nil {
+		f.chains.put(key, known)
+	}
+	return known, err
+}
+
+// linked returns the chain of a compiler that links, and its key. What the driver and the linker said to another call is put to the test
+// first, without asking anybody but the loader.
+func (f *Frontend) linked(asked *probe, key chainKey, compiler *knownChain) (*knownChain, chainKey, error) {
+	link := asked.d.link
+	keyOf := func(p *probe) chainKey { return key.with(linkKey(asked.c, link, p.own)) }
+	try := func(ask frontend.Prober) (*probe, error) {
+		p := &probe{ctx: asked.ctx, c: asked.c, d: asked.d, files: asked.files, ask: ask, proxy: asked.proxy, f: f, answer: compiler.answer}
+		p.tc = *compiler.toolchain
+		p.tc.Files = slices.Clip(p.tc.Files)
+		if err := p.linker(link); err != nil {
+			if !errors.As(err, &p.known.refused) {
+				return nil, err
+			}
+			p.own = false
+		}
+		p.tc.Detail = p.tools
+		p.known.toolchain, p.known.compiler = &p.tc, compiler
+		return p, nil
+	}
+	id := chainKey{key.program, key.dev, key.ino, linkKey(asked.c, link, true)}
+	memory := !asked.proxy && !asked.loadedOtherwise()
+	if said := f.said.get(id); memory && said != nil && said.chain.current(asked.files) {
+		p, err := try(said.replay(asked.ask))
+		if err == nil && p.own && slices.Equal(p.known.files, said.chain.files) {
+			return &p.known, keyOf(p), nil
+		}
+	}
+	heard := &linkAnswers{}
+	p, err := try(heard.record(asked.ask))
+	if err != nil {
+		return nil, key, err
+	}
+	if memory && p.own {
+		heard.chain = &p.known
+		f.said.put(id, heard)
+	}
+	return &p.known, keyOf(p), nil
 }
 
 // chainKey names a question: which compiler, for which target, with which libraries.
@@ -63,6 +123,12 @@ type chainKey struct {
 	program  digest.Digest
 	dev, ino uint64
 	rest     string
+}
+
+// with returns the key of what is asked besides.
+func (k chainKey) with(more string) chainKey {
+	k.rest += more
+	return k
 }
 
 func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) {
@@ -154,13 +220,36 @@ func (k *knownChain) current(files frontend.Files) bool {
 	return true
 }
 
-// chainMemory remembers answers. Beyond maxChains all are forgotten: a build has a handful.
+// chainMemory remembers answers. Beyond maxChains all are forgotten: a build has a handful, and one more for each directory of libraries
+// that build scripts name.
 type chainMemory struct {
-	mu    sync.Mutex // guards known
-	known map[chainKey]*knownChain
+	mu     sync.Mutex // guards what follows
+	known  map[chainKey]*knownChain
+	asking map[chainKey]chan struct{} // closed when who asks has the answer, or none
 }
 
-const maxChains = 64
+const maxChains = 256
+
+// begin returns nil to the one who is to find out what key stands for, and must call end, and to the others what to wait for.
+func (m *chainMemory) begin(key chainKey) <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if other := m.asking[key]; other != nil {
+		return other
+	}
+	if m.asking == nil {
+		m.asking = make(map[chainKey]chan struct{})
+	}
+	m.asking[key] = make(chan struct{})
+	return nil
+}
+
+func (m *chainMemory) end(key chainKey) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	close(m.asking[key])
+	delete(m.asking, key)
+}
 
 func (m *chainMemory) get(key chainKey) *knownChain {
 	m.mu.Lock()
@@ -185,11 +274,13 @@ type probe struct {
 	files frontend.Files
 	ask   frontend.Prober
 
-	tc      compile.Toolchain
-	known   knownChain
-	proxy   bool       // the program is rustup's, which may choose another compiler next time
-	tools   *linkTools // of one that links
-	answers *answerMemory
+	tc    compile.Toolchain
+	known knownChain
+	f     *Frontend
+	proxy bool       // the program is rustup's, which may choose another compiler next time
+	tools *linkTools // of one that links
+	gcc   bool       // the driver is a gcc, and nothing that starts one
+	own   bool       // what the driver says does not depend on the working directory
 	answer
 }
 
@@ -199,7 +290,7 @@ func (p *probe) refuse(format string, args ...any) error {
 
 func (p *probe) run() error {
 	p.tc.Kind = p.c.Kind
-	if p.proxy = p.isRustup(p.c.Program); p.proxy {
+	if p.proxy {
 		if err := p.where(); err != nil {
 			return err
 		}
@@ -207,10 +298,14 @@ func (p *probe) run() error {
 			return err
 		}
 	} else {
+		asked, err := p.whereFirst()
+		if err != nil {
+			return err
+		}
 		if err := p.compiler(p.c.Program); err != nil {
 			return err
 		}
-		if err := p.whereOnce(); err != nil {
+		if err := p.whereOnce(asked); err != nil {
 			return err
 		}
 		if own := filepath.Join(p.sysroot, "bin", filepath.Base(p.c.Program)); !p.same(own, p.c.Program) {
@@ -358,9 +453,9 @@ func (p *probe) libraries(driver string) error {
 	if interpreter == "" {
 		return nil // static
 	}
-	said, err := p.say([]string{interpreter, "--list", driver})
+	program, err := p.files.ToolDigest(driver)
 	if err != nil {
-		return err
+		return p.refuse("%v", err)
 	}
 	var earlier []string
 	if list, ok := p.c.Getenv("LD_LIBRARY_PATH"); ok && list != "" {
@@ -368,25 +463,37 @@ func (p *probe) libraries(driver string) error {
 			earlier = append(earlier, absolute(p.c.Dir, dir))
 		}
 	}
-	for line := range strings.SplitSeq(said, "\n") {
-		name, path, ok := loadedLibrary(line)
-		if !ok {
-			return p.refuse("%s: library %s", driver, strings.TrimSpace(line))
+	k := loadKey{driver, interpreter, program}
+	libraries := p.remembered(k, earlier)
+	if libraries == nil {
+		said, err := p.say([]string{interpreter, "--list", driver})
+		if err != nil {
+			return err
 		}
-		if path == "" {
+		for line := range strings.SplitSeq(said, "\n") {
+			name, path, ok := loadedLibrary(line)
+			if !ok {
+				return p.refuse("%s: library %s", driver, strings.TrimSpace(line))
+			}
+			libraries = append(libraries, library{name: name, path: path})
+		}
+		p.remember(k, libraries, earlier)
+	}
+	for _, lib := range libraries {
+		if lib.path == "" {
 			continue
 		}
-		if err := p.file("loaded "+name, path); err != nil {
+		if err := p.file("loaded "+lib.name, lib.path); err != nil {
 			return err
 		}
 		for _, dir := range earlier {
-			p.absent(dir, name)
+			p.absent(dir, lib.name)
 			p.absent(dir, "glibc-hwcaps")
 		}
 	}
-	const cache, preload = "/etc/ld.so.cache", "/etc/ld.so.preload"
-	if d, err := p.files.ToolDigest(cache); err == nil {
-		p.known.files = append(p.known.files, watched{cache, d})
+	const preload = "/etc/ld.so.preload"
+	if d, err := p.files.ToolDigest(loaderCache); err == nil {
+		p.known.files = append(p.known.files, watched{loaderCache, d})
 	}
 	if p.files.Exists("/etc", filepath.Base(preload)) {
 		return p.refuse("%s is there", preload)

@@ -30,6 +30,12 @@ func (m *answerMemory) get(k digest.Key) (answer, bool) {
 	return a, ok
 }
 
+func (m *answerMemory) any() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.known) > 0
+}
+
 func (m *answerMemory) put(k digest.Key, a answer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -39,10 +45,23 @@ func (m *answerMemory) put(k digest.Key, a answer) {
 	m.known[k] = a
 }
 
-// whereOnce is where for a program whose files are known. What is loaded by other ways is not: then it asks each time.
-func (p *probe) whereOnce() error {
+// whereFirst asks before the compiler's files are hashed, which takes long in a new daemon, where no answer is known that would do. It
+// reports whether it did.
+func (p *probe) whereFirst() (asked bool, err error) {
+	if _, err := interpreterOf(p.c.Program); err != nil || p.f.answers.any() {
+		return false, nil
+	}
+	return true, p.where()
+}
+
+// whereOnce is where for a program whose files are known. What is loaded by other ways is not: then it asks each time. asked says that it
+// has been asked already.
+func (p *probe) whereOnce(asked bool) error {
 	for _, name := range []string{"LD_PRELOAD", "LD_AUDIT"} {
 		if _, ok := p.c.Getenv(name); ok {
+			if asked {
+				return nil
+			}
 			return p.where()
 		}
 	}
@@ -57,13 +76,15 @@ func (p *probe) whereOnce() error {
 		fmt.Fprintf(&b, "%s %s %s\n", f.Role, real, f.Digest)
 	}
 	k := digest.KeyOf([]byte(b.String()))
-	if known, ok := p.answers.get(k); ok {
-		p.answer = known
-		return nil
+	if !asked {
+		if known, ok := p.f.answers.get(k); ok {
+			p.answer = known
+			return nil
+		}
+		if err := p.where(); err != nil {
+			return err
+		}
 	}
-	if err := p.where(); err != nil {
-		return err
-	}
-	p.answers.put(k, p.answer)
+	p.f.answers.put(k, p.answer)
 	return nil
 }

@@ -16,7 +16,8 @@ import (
 // Decode returns the payload of a record. r yields the record's Length bytes, its header included; not one byte more is read, and
 // once the payload has ended with io.EOF all of them have been, so r may be a longer stream. The header must say of kind, name, sum
 // and size what rec says. The reader ends with io.EOF only where the payload has rec.Size bytes with the SHA-256 rec.Sum, else with an
-// error: ErrCorrupt, or what r failed with. It is for one goroutine, and must be closed, which does not close r.
+// error: ErrCorrupt, or what r failed with. It tells the digest of what it gave (cache.Hashed), is for one goroutine, and must be closed, which
+// does not close r.
 func Decode(rec Record, r io.Reader) (io.ReadCloser, error) {
 	p, err := decode(rec, r)
 	if err != nil {
@@ -175,6 +176,14 @@ func (p *payload) finish() error {
 		return corrupt("the payload is not what its sum names")
 	}
 	return nil
+}
+
+// Digest implements cache.Hashed.
+func (p *payload) Digest() (d digest.Digest, ok bool) {
+	if p.err != io.EOF {
+		return digest.Digest{}, false
+	}
+	return digest.FromSum(p.rec.Sum.Sum(), p.rec.Size), true
 }
 
 // failure says whose an error is: what r failed with stays itself, what the decoder says is a matter of the bytes.
