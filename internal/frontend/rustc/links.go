@@ -180,6 +180,11 @@ func (p *parser) linkArgs() (unknown string) {
 			}
 			words = append(words, p.forDriver[i])
 		}
+		for _, word := range words {
+			if strings.HasPrefix(word, "@") {
+				return word // the driver takes it for a file of arguments, wherever it stands
+			}
+		}
 		switch {
 		case arg == "-Xlinker":
 			linker = append(linker, words[1])

@@ -175,7 +175,8 @@ func loaderDirs(inv *compile.Invocation) []string {
 	return dirs
 }
 
-// found notes where a file was found. One in none of the directories was named by its path, perhaps after a search.
+// found notes where a file was found. One in none of the directories was named by its path, perhaps after a search; or by a path below
+// one of them, as -l:sub/liba.a and INCLUDE do, which was looked for below those before.
 func (s *linkSearch) found(path string) {
 	base := filepath.Base(path)
 	names := []string{base}
@@ -191,6 +192,15 @@ func (s *linkSearch) found(path string) {
 		}
 		if err == nil && s.infos[i].Dev == in.Dev && s.infos[i].Ino == in.Ino {
 			return
+		}
+	}
+	for i, dir := range s.dirs {
+		below, ok := strings.CutPrefix(path, strings.TrimSuffix(dir, "/")+"/")
+		for _, earlier := range s.dirs[:i] {
+			other := strings.TrimSuffix(earlier, "/") + "/" + below
+			if ok && s.g.absent(filepath.Dir(other), base) != "" {
+				s.g.add(other)
+			}
 		}
 	}
 }

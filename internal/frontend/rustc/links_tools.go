@@ -128,6 +128,11 @@ func (p *probe) driver(link *linkage, bins []string) (string, error) {
 			return "", refuseLink("%s is not a compiler but runs one (%s)", path, mark)
 		}
 	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", refuseLink("%v", err)
+	}
+	p.known.leads = append(p.known.leads, lead{path, real})
 	return path, p.program("linker driver", path)
 }
 

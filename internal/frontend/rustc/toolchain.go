@@ -38,11 +38,11 @@ func (f *Frontend) Toolchain(ctx context.Context, c *compile.Compilation, files 
 	}
 	link := p.d.link
 	if link == nil {
-		return compiler.toolchain, nil
+		return compiler.placed(c), nil
 	}
 	key.rest += linkKey(c, link)
 	if known := f.chains.get(key); known != nil && known.compiler == compiler && known.current(files) {
-		return known.toolchain, known.refusal()
+		return known.placed(c), known.refusal()
 	}
 	p = &probe{ctx: ctx, c: c, d: p.d, files: files, ask: ask, proxy: p.proxy, answers: &f.answers, answer: compiler.answer}
 	p.tc = *compiler.toolchain
@@ -52,10 +52,11 @@ func (f *Frontend) Toolchain(ctx context.Context, c *compile.Compilation, files 
 	}
 	p.tc.Detail = p.tools
 	p.known.toolchain, p.known.compiler = &p.tc, compiler
+	p.known.answer = compiler.answer
 	if !p.proxy {
 		f.chains.put(key, &p.known)
 	}
-	return &p.tc, p.known.refusal()
+	return p.known.placed(c), p.known.refusal()
 }
 
 // chainKey names a question: which compiler, for which target, with which libraries.
@@ -74,7 +75,7 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) 
 	if err != nil {
 		return chainKey{}, compile.Refuse(compile.ReasonCompiler, c.Program)
 	}
-	rest := c.Program + "\x00" + c.Detail.(*detail).target
+	rest := c.Program + "\x00" + c.Detail.(*detail).target + whereLies(c.Program, files)
 	for _, name := range []string{"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT"} {
 		value, ok := c.Getenv(name)
 		rest += fmt.Sprintf("\x00%t%s", ok, value)
@@ -94,6 +95,7 @@ type knownChain struct {
 	files    []watched // those of the toolchain, and the loader's settings
 	absent   []place
 	listings []listing
+	leads    []lead
 
 	compiler *knownChain      // what a chain that links adds to
 	refused  *compile.Decline // why such a one cannot be used
@@ -145,6 +147,9 @@ func (k *knownChain) current(files frontend.Files) bool {
 		if files.Exists(p.dir, p.name) {
 			return false
 		}
+	}
+	if !k.leadsAsBefore() {
+		return false
 	}
 	for _, l := range k.listings {
 		if names, err := l.read(files); err != nil || !slices.Equal(names, l.names) {
@@ -235,13 +240,12 @@ func (p *probe) run() error {
 	}
 	p.tc.Version = p.version
 	// Messages quote the standard library where its source is there.
-	source := "without"
-	if p.files.Exists(filepath.Join(lib, "rustlib"), "src") {
-		source = "with"
-	} else {
+	source := withSource
+	if !p.files.Exists(filepath.Join(lib, "rustlib"), "src") {
+		source = "without the source of the standard library"
 		p.absent(filepath.Join(lib, "rustlib"), "src")
 	}
-	p.tc.Facts = append(p.tc.Facts, "host "+p.host, source+" the source of the standard library")
+	p.tc.Facts = append(p.tc.Facts, "host "+p.host, source)
 	return nil
 }
 

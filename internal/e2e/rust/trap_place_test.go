@@ -1,0 +1,85 @@
+package rust
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What lies elsewhere under the same name, or is read under a name that is not looked for.
+func TestTrapPlaces(t *testing.T) {
+	// Was: the library bundled before, since only names that end in .a counted.
+	t.Run("a static library of another name changes", func(t *testing.T) {
+		t.Parallel()
+		f := pair()
+		f["low/src/lib.rs"] = "#[link(name = \"nat.bin\", kind = \"static\", modifiers = \"+verbatim\")] extern \"C\" { fn nat() -> i32; }\n" +
+			"pub fn text() -> i32 { unsafe { nat() } }\n"
+		f["low/build.rs"] = "fn main() { println!(\"cargo:rerun-if-changed=build.rs\\ncargo:rustc-link-search=native={}\", std::env::var(\"NATIVE\").unwrap()); }\n"
+		c := newTrap(t, f)
+		dir := directory(t)
+		c.machine = c.with("NATIVE", dir)
+		for _, n := range []int{2, 42} {
+			archive(c, dir, n)
+			if err := os.Rename(filepath.Join(dir, "libnat.a"), filepath.Join(dir, "nat.bin")); err != nil {
+				t.Fatal(err)
+			}
+			c.right(map[int]string{2: "2", 42: "42"}[n])
+		}
+		c.found("42")
+	})
+
+	// Was: the library found before, since only its last name was looked for in earlier directories.
+	t.Run("a library appears below an earlier directory", func(t *testing.T) {
+		t.Parallel()
+		f := pair()
+		f["src/main.rs"] = "extern \"C\" { fn nat() -> i32; }\nfn main() { println!(\"{}\", unsafe { nat() }); }\n"
+		f["build.rs"] = `fn main() {
+    let at = |name| std::env::var(name).unwrap();
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-link-arg-bins=-L{}\ncargo:rustc-link-arg-bins=-L{}\ncargo:rustc-link-arg-bins=-l:sub/libnat.a", at("FIRST"), at("SECOND"));
+}
+`
+		c := newTrap(t, f)
+		first, second := directory(t), directory(t)
+		c.machine = c.with("FIRST", first, "SECOND", second)
+		for _, dir := range []string{first, second} {
+			if err := os.Mkdir(filepath.Join(dir, "sub"), 0o777); err != nil {
+				t.Fatal(err)
+			}
+		}
+		archive(c, filepath.Join(second, "sub"), 2)
+		c.right("2")
+		c.found("2")
+		archive(c, filepath.Join(first, "sub"), 42)
+		c.right("42")
+	})
+
+	// Was: what the first copy made. Copies share the files that are equal, as some package managers have it.
+	t.Run("a link leads to another copy of the compiler", func(t *testing.T) {
+		t.Parallel()
+		f := pair()
+		// The second has no other content, but lies elsewhere: programs hold the way to it.
+		f[".cargo/config.toml"] = "[build]\nrustflags = [\"-Cprefer-dynamic\", \"-Crpath\"]\n"
+		c := newTrap(t, f)
+		sysroot := strings.TrimSpace(c.execute(c.dir, "rustc", "--print", "sysroot").stdout)
+		root := directory(t)
+		for _, name := range []string{"a", "b"} {
+			if r := c.execute(root, "cp", "-al", sysroot, name); r.status != 0 {
+				t.Skipf("skipped: the compiler's files cannot be linked: %s", r.stderr)
+			}
+		}
+		link := filepath.Join(root, "now")
+		c.machine = c.with("RUSTC", filepath.Join(link, "bin", "rustc"))
+		for _, name := range []string{"a", "b", "a"} {
+			if err := os.RemoveAll(link); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(name, link); err != nil {
+				t.Fatal(err)
+			}
+			c.right("one")
+		}
+		c.found("one")
+	})
+}
