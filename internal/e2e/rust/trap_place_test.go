@@ -3,6 +3,7 @@ package rust
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -55,22 +56,30 @@ func TestTrapPlaces(t *testing.T) {
 		c.right("42")
 	})
 
-	// Was: what the first copy made. Copies share the files that are equal, as some package managers have it.
+	// Was: what the first copy made. Copies share the files that are equal, as some package managers have it. Cargo hides it: it names the
+	// sysroot to the loader.
 	t.Run("a link leads to another copy of the compiler", func(t *testing.T) {
 		t.Parallel()
-		f := pair()
-		// The second has no other content, but lies elsewhere: programs hold the way to it.
-		f[".cargo/config.toml"] = "[build]\nrustflags = [\"-Cprefer-dynamic\", \"-Crpath\"]\n"
-		c := newTrap(t, f)
-		sysroot := strings.TrimSpace(c.execute(c.dir, "rustc", "--print", "sysroot").stdout)
-		root := directory(t)
+		m, dir := newMachine(t), directory(t)
+		sysroot := strings.TrimSpace(m.execute(dir, "rustc", "--print", "sysroot").stdout)
 		for _, name := range []string{"a", "b"} {
-			if r := c.execute(root, "cp", "-al", sysroot, name); r.status != 0 {
+			if r := m.execute(dir, "cp", "-al", sysroot, name); r.status != 0 {
 				t.Skipf("skipped: the compiler's files cannot be linked: %s", r.stderr)
 			}
 		}
-		link := filepath.Join(root, "now")
-		c.machine = c.with("RUSTC", filepath.Join(link, "bin", "rustc"))
+		write(t, filepath.Join(dir, "m.rs"), "fn main() {}\n")
+		write(t, filepath.Join(dir, "out", "kept"), "")
+		link, program := filepath.Join(dir, "now"), filepath.Join(dir, "out", "m")
+		compiled := func(wrapper ...string) string {
+			// The program holds the way to the compiler's libraries.
+			args := strings.Fields(" --crate-name m --crate-type bin --emit=dep-info,link -Cembed-bitcode=no -Cprefer-dynamic -Crpath --out-dir out m.rs")
+			r := m.execute(dir, slices.Concat(wrapper, []string{filepath.Join(link, "bin", "rustc")}, args)...)
+			b, err := os.ReadFile(program)
+			if r.status != 0 || err != nil {
+				t.Fatalf("status %d, %v: %s", r.status, err, r.stderr)
+			}
+			return string(b)
+		}
 		for _, name := range []string{"a", "b", "a"} {
 			if err := os.RemoveAll(link); err != nil {
 				t.Fatal(err)
@@ -78,8 +87,12 @@ func TestTrapPlaces(t *testing.T) {
 			if err := os.Symlink(name, link); err != nil {
 				t.Fatal(err)
 			}
-			c.right("one")
+			if got, want := compiled(m.program("ccwrap")), compiled(); got != want {
+				t.Errorf("the program of copy %s is another than the compiler's", name)
+			}
 		}
-		c.found("one")
+		if got := m.stats().Outcomes["hit"]; got != 1 {
+			t.Errorf("%d hits, want that of the first copy's program", got)
+		}
 	})
 }
