@@ -56,6 +56,30 @@ func TestTrapPlaces(t *testing.T) {
 		c.right("42")
 	})
 
+	// Was: the library found before, since lld looks beside a script first, whichever directory that is.
+	t.Run("a library appears beside a script that names it", func(t *testing.T) {
+		t.Parallel()
+		f := pair()
+		f["src/main.rs"] = "extern \"C\" { fn nat() -> i32; }\nfn main() { println!(\"{}\", unsafe { nat() }); }\n"
+		f["build.rs"] = `fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    for name in ["FIRST", "SECOND"] {
+        println!("cargo:rustc-link-search=native={}", std::env::var(name).unwrap());
+    }
+    println!("cargo:rustc-link-lib=dylib=script");
+}
+`
+		c := newTrap(t, f)
+		first, second := directory(t), directory(t)
+		c.machine = c.with("FIRST", first, "SECOND", second)
+		write(t, filepath.Join(second, "libscript.so"), "INPUT(libnat.a)\n")
+		archive(c, first, 2)
+		c.right("2")
+		c.found("2")
+		archive(c, second, 42)
+		c.right("42")
+	})
+
 	// Was: what the first copy made. Copies share the files that are equal, as some package managers have it. Cargo hides it: it names the
 	// sysroot to the loader.
 	t.Run("a link leads to another copy of the compiler", func(t *testing.T) {

@@ -2,6 +2,7 @@ package rustc
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -32,6 +33,9 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 			return compile.Refuse(compile.ReasonLink, err.Error())
 		}
 		s := newLinkSearch(g, tools)
+		if s.scripts, err = g.scriptDirs(read, tools.own); err != nil {
+			return err
+		}
 		for _, spelled := range read {
 			path := absolute(g.c.Dir, spelled)
 			switch info, err := g.files.Stat(path); {
@@ -143,10 +147,13 @@ type linkSearch struct {
 	dirs  []string            // searched, in order, each directory once
 	infos []frontend.FileInfo // of dirs; zero for one that is missing
 	names []map[string]bool   // that would have been found in each of dirs
+
+	scripts []string                   // directories in which scripts lie that name files
+	aside   map[string]map[string]bool // names that would have been found in other directories
 }
 
 func newLinkSearch(g *gathering, tools *linkTools) *linkSearch {
-	s := &linkSearch{g: g}
+	s := &linkSearch{g: g, aside: map[string]map[string]bool{}}
 	dirs := []string{g.c.Dir} // linker scripts name files relative to it
 	dirs = append(append(append(dirs, g.d.nativeDirs...), g.d.link.libDirs...), loaderDirs(g.c.Invocation)...)
 	for _, dir := range append(dirs, tools.libDirs...) {
@@ -185,6 +192,9 @@ func (s *linkSearch) found(path string) {
 	} else if stem, ok := strings.CutSuffix(base, ".so"); ok && strings.HasPrefix(base, "lib") {
 		names = append(names, stem+".a")
 	}
+	for _, dir := range s.scripts {
+		s.beside(path, dir+"/"+base)
+	}
 	in, err := s.g.files.Stat(filepath.Dir(path))
 	for i := range s.dirs {
 		for _, name := range names {
@@ -195,35 +205,58 @@ func (s *linkSearch) found(path string) {
 		}
 	}
 	for i, dir := range s.dirs {
-		below, ok := strings.CutPrefix(path, strings.TrimSuffix(dir, "/")+"/")
-		for _, earlier := range s.dirs[:i] {
-			other := strings.TrimSuffix(earlier, "/") + "/" + below
-			if ok && s.g.absent(filepath.Dir(other), base) != "" {
-				s.g.add(other)
+		below, ok := strings.CutPrefix(path, dir+"/")
+		for _, earlier := range slices.Concat(s.dirs[:i], s.scripts) {
+			if ok {
+				s.beside(path, earlier+"/"+below)
 			}
 		}
 	}
 }
 
+// beside notes where else a file would have been found.
+func (s *linkSearch) beside(path, other string) {
+	dir, name := filepath.Split(other)
+	dir = strings.TrimSuffix(dir, "/")
+	if other == path || dir == "" {
+		return
+	}
+	if s.aside[dir] == nil {
+		s.aside[dir] = map[string]bool{}
+	}
+	s.aside[dir][name] = true
+}
+
 // absences notes the names that are absent. Those that are there were passed over, or chosen: both may change with their content.
 func (s *linkSearch) absences() error {
 	for i, dir := range s.dirs {
-		var absent []string
-		for name := range s.names[i] {
-			if !s.g.files.Exists(dir, name) {
-				absent = append(absent, name)
-				continue
-			}
-			path := dir + "/" + name
-			if info, err := s.g.files.Stat(path); err != nil || !isRegular(info) {
-				return compile.Refuse(compile.ReasonInput, path)
-			}
-			s.g.add(path)
+		if err := s.lacks(dir, s.names[i]); err != nil {
+			return err
 		}
-		if len(absent) > 0 {
-			slices.Sort(absent)
-			s.g.in.Absent = append(s.g.in.Absent, compile.AbsentNames{Dirs: []string{dir}, Names: absent})
+	}
+	for _, dir := range slices.Sorted(maps.Keys(s.aside)) {
+		if err := s.lacks(dir, s.aside[dir]); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (s *linkSearch) lacks(dir string, names map[string]bool) error {
+	var absent []string
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if !s.g.files.Exists(dir, name) {
+			absent = append(absent, name)
+			continue
+		}
+		path := dir + "/" + name
+		if info, err := s.g.files.Stat(path); err != nil || !isRegular(info) {
+			return compile.Refuse(compile.ReasonInput, path)
+		}
+		s.g.add(path)
+	}
+	if len(absent) > 0 {
+		s.g.in.Absent = append(s.g.in.Absent, compile.AbsentNames{Dirs: []string{dir}, Names: absent})
 	}
 	return nil
 }
