@@ -80,6 +80,31 @@ func TestTrapPlaces(t *testing.T) {
 		c.right("42")
 	})
 
+	// Was: told as a result that had been removed, since no argument names the library.
+	t.Run("a shared library that a program needs changes", func(t *testing.T) {
+		t.Parallel()
+		f := pair()
+		f["src/main.rs"] = "extern \"C\" { static NAT: i32; }\nfn main() { println!(\"{}\", unsafe { core::ptr::addr_of!(NAT) as usize != 0 }); }\n"
+		f["build.rs"] = `fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-link-search=native={0}\ncargo:rustc-link-arg-bins=-Wl,-rpath,{0}", std::env::var("NATIVE").unwrap());
+    println!("cargo:rustc-link-lib=dylib=nat");
+}
+`
+		c := newTrap(t, f)
+		dir := directory(t)
+		c.machine = c.with("NATIVE", dir)
+		for _, v := range []struct{ text, reason string }{{"int NAT;", "new"}, {"int NAT; int MORE;", "changed"}} {
+			write(t, filepath.Join(dir, "n.c"), v.text+"\n")
+			if r := c.execute(dir, "cc", "-shared", "-fPIC", "n.c", "-o", "libnat.so"); r.status != 0 {
+				t.Fatal(r.stderr)
+			}
+			if got := c.right("true").stats; got.Reasons["miss"][v.reason] == 0 {
+				t.Errorf("reasons of misses are %v, want %q among them", got.Reasons["miss"], v.reason)
+			}
+		}
+	})
+
 	// Was: what the first copy made. Copies share the files that are equal, as some package managers have it. Cargo hides it: it names the
 	// sysroot to the loader.
 	t.Run("a link leads to another copy of the compiler", func(t *testing.T) {
