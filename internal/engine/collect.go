@@ -59,6 +59,7 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 		}
 	}
 	bound = union(bound, c.recipe.Bound)
+	bound = union(bound, c.boundVariables(in.Env))
 	stdout, stderr := c.roots.Template(ran.Stdout), c.roots.Template(ran.Stderr)
 	bound = union(bound, c.boundMessages(in, stdout, stderr))
 

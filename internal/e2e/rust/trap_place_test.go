@@ -80,6 +80,20 @@ func TestTrapPlaces(t *testing.T) {
 		c.right("42")
 	})
 
+	// Was: dep-info in which the variable has a value below the other HOME, so that cargo compiled the crate each time.
+	t.Run("a variable names a file in another's home", func(t *testing.T) {
+		t.Parallel()
+		f := pair()
+		f["low/src/lib.rs"] = "pub fn text() -> bool { option_env!(\"FLAVOUR\").is_some() }\n"
+		c := newTrap(t, f)
+		one, two := directory(t), directory(t)
+		for _, home := range []string{one, two, one} {
+			m := c.with("FLAVOUR", filepath.Join(one, "flavour"), "HOME", home)
+			m.same(c.dir, "cargo", "check")
+			m.rested(c.dir, "cargo", "check")
+		}
+	})
+
 	// Was: told as a result that had been removed, since no argument names the library.
 	t.Run("a shared library that a program needs changes", func(t *testing.T) {
 		t.Parallel()
