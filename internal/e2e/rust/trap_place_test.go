@@ -94,6 +94,29 @@ func TestTrapPlaces(t *testing.T) {
 		}
 	})
 
+	// Was: the library that holds the file of the present HOME, though the source names that of the first. Cargo hides it: the notices that it asks for
+	// have all inputs searched for such names.
+	t.Run("a source names a file in another's home", func(t *testing.T) {
+		t.Parallel()
+		m, dir := newMachine(t).with("COMPILE_CACHE_ROOTS", "auto"), directory(t)
+		one, two := directory(t), directory(t)
+		write(t, filepath.Join(dir, "a.rs"), "pub const T: &str = include_str!(\""+filepath.Join(one, "text")+"\");\n")
+		write(t, filepath.Join(dir, "out", "kept"), "")
+		write(t, filepath.Join(two, "text"), "before")
+		for _, v := range []struct{ home, text string }{{one, "before"}, {two, "before"}, {two, "after"}} {
+			write(t, filepath.Join(one, "text"), v.text)
+			args := strings.Fields("rustc --crate-name a --crate-type lib --emit=dep-info,metadata,link -Cembed-bitcode=no --out-dir out a.rs")
+			r := m.with("HOME", v.home).execute(dir, append([]string{m.program("ccwrap")}, args...)...)
+			b, err := os.ReadFile(filepath.Join(dir, "out", "liba.rlib"))
+			if r.status != 0 || err != nil {
+				t.Fatalf("status %d, %v: %s", r.status, err, r.stderr)
+			}
+			if !strings.Contains(string(b), v.text) {
+				t.Errorf("with HOME %s the library does not hold %q", v.home, v.text)
+			}
+		}
+	})
+
 	// Was: told as a result that had been removed, since no argument names the library.
 	t.Run("a shared library that a program needs changes", func(t *testing.T) {
 		t.Parallel()
