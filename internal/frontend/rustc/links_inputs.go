@@ -40,6 +40,9 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 			path := absolute(g.c.Dir, spelled)
 			switch info, err := g.files.Stat(path); {
 			case slices.Contains(tools.own, filepath.Dir(path)):
+			case err != nil && filepath.Dir(path) == g.tempDir() && driverFile.MatchString(filepath.Base(path)):
+				// gcc's link-time optimisation: an assembler, which is no part of the toolchain here, made it.
+				return compile.Refuse(compile.ReasonLink, "objects of gcc's link-time optimisation")
 			case err != nil && g.temporary(path):
 				copies = copies || isArchive(path)
 			case err != nil || !isRegular(info):
@@ -76,14 +79,13 @@ var (
 	driverFile = regexp.MustCompile(`^(cc|lto)[A-Za-z0-9-]{6,}(\.[a-z0-9]+)*\.o$`)
 )
 
-// temporary reports whether a file that is gone was one of the compile's own: an object of its crate, or what rustc, the driver or gcc's
-// plugin made for the linker.
+// temporary reports whether a file that is gone was one of the compile's own: an object of its crate, or what rustc made for the linker.
 func (g *gathering) temporary(path string) bool {
 	base := filepath.Base(path)
 	if filepath.Dir(path) == filepath.Dir(g.d.depInfo) && strings.HasPrefix(base, g.d.crate+g.d.extra+".") && strings.HasSuffix(base, ".o") {
 		return true
 	}
-	return rustcDir.MatchString(path) || filepath.Dir(path) == g.tempDir() && driverFile.MatchString(base)
+	return rustcDir.MatchString(path)
 }
 
 func (g *gathering) tempDir() string {

@@ -42,7 +42,9 @@ func TestReachOf(t *testing.T) {
 }
 
 func TestEnvironmentFacts(t *testing.T) {
-	names := func(text string) bool { return text == "GITHUB_" || text == "MY_TOKEN" || text == "_" || text == everyMacroNames }
+	names := func(text string) bool {
+		return text == "GITHUB_" || text == "MY_TOKEN" || text == "_" || text == everyMacroNames
+	}
 	env := []string{"B=2", "A=1", "E=", "GITHUB_SHA=x", "RUNNER_OS=y", "MY_TOKEN=s", "YOUR_TOKEN=s", "API_KEY=k", "PWD=/", "RUST_BACKTRACE=1", "_=/bin/cargo"}
 	var got []string
 	for _, fact := range environmentFacts(env, names) {
