@@ -61,6 +61,7 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 		}
 	}
 	bound = union(bound, c.recipe.Bound)
+	bound = union(bound, c.boundVariables(in.Env))
 	stdout, stderr := c.roots.Template(ran.Stdout), c.roots.Template(ran.Stderr)
 	bound = union(bound, c.boundMessages(in, stdout, stderr))
 
@@ -110,7 +111,8 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 // those whose text an input holds. A line that is quoted, or a name that #line gives, is the same in every checkout.
 func (c *call) boundMessages(in *frontend.Inputs, templates ...[]byte) []string {
 	var bound []string
-	spelled := false
+	mapped := c.comp.MappedMessages // a name that leads to a file may be written out too, and rustc maps what it makes of it
+	spelled := mapped
 	for _, t := range templates {
 		bound = union(bound, c.roots.Left(t))
 		spelled = spelled || bytes.IndexByte(t, 0) >= 0
@@ -119,7 +121,7 @@ func (c *call) boundMessages(in *frontend.Inputs, templates ...[]byte) []string 
 		return bound
 	}
 	for _, p := range in.Paths {
-		if c.roots.SpellPath(p) == p {
+		if c.roots.SpellPath(p) == p && !mapped {
 			continue
 		}
 		held, err := c.held(p)

@@ -199,11 +199,16 @@ func factCause(name string) compile.Cause {
 func (c *call) diffRustInputs(set *compile.InputSet, o noted) []compile.Cause {
 	var causes []compile.Cause
 	view := c.State.NewView()
+	var libraries []compile.Cause // that no argument names
 	add := func(kind, name string) { causes = append(causes, compile.Cause{Kind: kind, Name: name}) }
 	for i, spelled := range set.Paths {
 		p, ok := c.roots.ExpandPath(spelled)
 		if !ok || len(o.Inputs) < (i+1)*shortDigest {
 			continue
+		}
+		changed := func(d digest.Digest) bool {
+			sum := d.Sum()
+			return string(sum[:shortDigest]) != string(o.Inputs[i*shortDigest:(i+1)*shortDigest])
 		}
 		kind := "file"
 		switch filepath.Ext(p) {
@@ -212,7 +217,11 @@ func (c *call) diffRustInputs(set *compile.InputSet, o noted) []compile.Cause {
 		case ".rmeta", ".rlib", ".so", ".dylib":
 			kind = "crate"
 			if !slices.Contains(c.comp.Inputs, p) {
-				continue // it has another name now, or is of no use any more: the arguments tell
+				// It has another name now, or is of no use any more, and the arguments tell; or the linker found it.
+				if d, err := view.Digest(p); err == nil && changed(d) {
+					libraries = append(libraries, compile.Cause{Kind: "file", Name: p})
+				}
+				continue
 			}
 		}
 		d, err := view.Digest(p)
@@ -220,7 +229,7 @@ func (c *call) diffRustInputs(set *compile.InputSet, o noted) []compile.Cause {
 			add("file-removed", p)
 			continue
 		}
-		if sum := d.Sum(); string(sum[:shortDigest]) != string(o.Inputs[i*shortDigest:(i+1)*shortDigest]) {
+		if changed(d) {
 			add(kind, p)
 		}
 	}
@@ -237,6 +246,9 @@ func (c *call) diffRustInputs(set *compile.InputSet, o noted) []compile.Cause {
 		if i < len(o.Bound) && o.Bound[i] != c.rootDigest(name) {
 			add("directory", name)
 		}
+	}
+	if len(causes) == 0 {
+		return libraries
 	}
 	return causes
 }

@@ -31,6 +31,19 @@ func foreignMember(path, stem string) (foreign string, err error) {
 	return foreign, err
 }
 
+// holdsMembers reports whether a file is an archive by its content, whatever its name.
+func holdsMembers(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var head [8]byte
+	_, _ = f.ReadAt(head[:], 0)
+	thin, _ := ar.IsThin(f)
+	return thin || ar.IsArchive(head[:])
+}
+
 // isThin reports whether a file is an archive that only names its members.
 func isThin(path string) (bool, error) {
 	f, err := os.Open(path)

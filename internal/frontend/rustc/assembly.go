@@ -9,8 +9,9 @@ import (
 )
 
 // directive is how assembly (asm!, global_asm!) reads a file. rustc hands it to LLVM, and dep-info tells nothing of what that reads. The
-// text may stand in a source, a file that is included, a macro of another crate or a generic function of it.
-var directive = regexp.MustCompile(`\.(?:incbin\b|include\s*\\?["'])`)
+// text may stand in a source, a file that is included, a macro of another crate or a generic function of it. LLVM takes directives in
+// upper case too, and what stands before the name may be written as an escape: ".include\t\"a.s\"".
+var directive = regexp.MustCompile(`(?i)\.(?:incbin\b|include\s*[\\"'/])`)
 
 // assembly refuses compiles that may read files by assembly.
 func (g *gathering) assembly(sources []string) error {

@@ -10,7 +10,7 @@ import (
 // noise are variables that differ between calls, jobs or terminals and count only where a macro names them. Those that hold secrets
 // are among them: what is in a key may be compared.
 var noise = set(
-	"_", "PWD", "OLDPWD", "SHLVL", "TERM", "COLORTERM", "COLUMNS", "LINES", "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+	"PWD", "OLDPWD", "SHLVL", "TERM", "COLORTERM", "COLUMNS", "LINES", "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
 	"DYLD_FALLBACK_LIBRARY_PATH", "LS_COLORS", "HOSTNAME", "WINDOWID", "DISPLAY", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "TMPDIR", "TMP", "TEMP",
 	"CARGO_MAKEFLAGS", "NUM_JOBS", "CARGO_BUILD_JOBS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER",
 	"RUSTUP_TOOLCHAIN_SOURCE", "RUST_BACKTRACE", "INVOCATION_ID", "JOURNAL_STREAM", "HISTFILE", "MAIL", "EDITOR", "PAGER",
@@ -42,6 +42,10 @@ func noiseFor(name string) (text string, isNoise bool) {
 	return "", false
 }
 
+// lastCommand is a variable that shells set for each command, to its path. It never counts: every library and source holds such a name, and would
+// be compiled again by another script.
+const lastCommand = "_"
+
 // everyMacroNames is what the standard library itself names in each macro.
 const everyMacroNames = "RUST_BACKTRACE"
 
@@ -55,6 +59,9 @@ func environmentFacts(env []string, names func(text string) bool) []string {
 	var facts []string
 	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
+		if name == lastCommand {
+			continue
+		}
 		if text, isNoise := noiseFor(name); isNoise {
 			known, ok := named[text]
 			if !ok {

@@ -54,6 +54,7 @@ type Frontend struct {
 	crates  crateMemory
 	named   crateMemory // names of variables in sources and crates
 	holding crateMemory // directives of assembly in crates
+	linking crateMemory // arguments for the linker in crates
 	traits  traitsMemory
 	dylibs  crateMemory // what dylibs were made of
 	spells  crateMemory // whether metadata spells a name: +NAME, -NAME
@@ -107,6 +108,7 @@ type detail struct {
 	asked        bool               // they may be told by their users which variables to read
 	pkg          string             // CARGO_MANIFEST_DIR where what lies there counts, else ""
 	trees        []tree             // directories of which all files count
+	rpath        bool               // programs hold the way to the compiler's libraries
 	unmappable   bool               // names of paths must stay as they are
 	places       bool               // macros may ask for names of paths as they are
 	maps         []frontend.PathMap // ours, in the order of their arguments; nil where paths are not mapped

@@ -1,6 +1,7 @@
 package rustc
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -72,7 +73,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 	for _, step := range []func() error{
 		func() error { return g.values(said.env, sources) }, func() error { return g.modules(sources) }, g.messages, func() error { return g.native(sources) },
 		func() error { return g.assembly(sources) }, func() error { return g.named(sources) }, g.unbounded, func() error { return g.elsewhere(sources) },
-		func() error { return g.cargoLints(sources) }, g.kept, func() error { return g.linked(tc) },
+		func() error { return g.cargoLints(sources) }, func() error { return g.linkAttributes(tc, sources) }, g.kept, func() error { return g.linked(tc) },
 	} {
 		if err := step(); err != nil {
 			return nil, err
@@ -159,15 +160,19 @@ func callsDlltool(target string) bool {
 	return strings.Contains(target, "-windows-gnu") || strings.HasSuffix(target, ".json")
 }
 
-// staticLink is how a source asks for a static library.
-var staticLink = regexp.MustCompile(`\bkind\s*=\s*r?#*"static`)
+// staticLink is how a source asks for a static library, verbatim how for one of an uncommon name.
+var (
+	staticLink = regexp.MustCompile(`\bkind\s*=\s*r?#*"static`)
+	verbatim   = []byte("verbatim")
+)
 
 // native adds the native libraries that were bundled, or may have been. Which these are rustc does not say; that there are some, its
 // library shows. All archives in the search directories count then, and that none of them appears in an earlier directory.
 func (g *gathering) native(sources []string) error {
 	// A static library holds what it needs, and shows not whose it is.
 	bundled := g.d.static || g.d.staticlib
-	if len(g.d.nativeDirs) > 0 && !bundled {
+	anyName := g.d.staticlib // perhaps asked for by a crate below
+	if len(g.d.nativeDirs) > 0 {
 		// Of an archive without members the library shows nothing, nor of one that is only looked for.
 		for _, path := range sources {
 			text, _, err := g.files.Read(path, maxSource)
@@ -175,6 +180,7 @@ func (g *gathering) native(sources []string) error {
 				return compile.Refuse(compile.ReasonInput, err.Error())
 			}
 			bundled = bundled || staticLink.Match(text)
+			anyName = anyName || bytes.Contains(text, verbatim)
 		}
 	}
 	if g.d.rlib != "" {
@@ -206,7 +212,7 @@ func (g *gathering) native(sources []string) error {
 			ext := filepath.Ext(name)
 			path := dir + "/" + name
 			info, err := g.files.Stat(path)
-			if ext != ".a" && ext != ".lib" || err != nil || !isRegular(info) {
+			if err != nil || !isRegular(info) || ext != ".a" && ext != ".lib" && !(anyName && holdsMembers(path)) {
 				continue
 			}
 			if archives++; archives > maxArchives {
@@ -257,14 +263,14 @@ func (g *gathering) unbounded() error {
 		dirs = append(dirs, parents(absolute(g.c.Dir, conf))...)
 	}
 	done := map[string]bool{}
-	for _, dir := range dirs {
+	for _, dir := range append(dirs, "/") {
 		if done[dir] {
 			continue
 		}
 		done[dir] = true
 		for _, name := range names {
 			if g.absent(dir, name) != "" {
-				g.add(dir + "/" + name)
+				g.add(filepath.Join(dir, name))
 			}
 		}
 	}

@@ -185,6 +185,11 @@ func (p *parser) linkArgs() (unknown string) {
 			}
 			words = append(words, p.forDriver[i])
 		}
+		for _, word := range words {
+			if strings.HasPrefix(word, "@") {
+				return word // the driver takes it for a file of arguments, wherever it stands
+			}
+		}
 		switch {
 		case arg == "-Xlinker":
 			linker = append(linker, words[1])
@@ -202,7 +207,9 @@ func (p *parser) linkArgs() (unknown string) {
 		if hasAnyPrefix(arg, driverChoice) {
 			link.choice = append(link.choice, words...)
 		}
-		p.linkPath(arg, words, "-L", "-B")
+		if !p.linkPath(arg, words, "-L", "-B") {
+			return arg
+		}
 		for _, word := range words {
 			p.namedIn(word, "-T")
 		}
@@ -238,26 +245,40 @@ func (p *parser) linkerArgs(linker []string, handed string) (unknown string) {
 				value = words[1]
 			}
 			for dir := range strings.SplitSeq(value, ":") {
+				if isInSysroot(dir) {
+					return "-Wl," + arg
+				}
 				link.libDirs = append(link.libDirs, absolute(p.inv.Dir, dir))
 			}
 		default:
-			p.linkPath(arg, words, "-L")
+			if !p.linkPath(arg, words, "-L") {
+				return "-Wl," + arg
+			}
 		}
 	}
 	return ""
 }
 
-// linkPath notes the directory of an option that names one in which libraries are searched for.
-func (p *parser) linkPath(arg string, words []string, options ...string) {
+// linkPath notes the directory of an option that names one in which libraries are searched for. It reports whether that is known.
+func (p *parser) linkPath(arg string, words []string, options ...string) bool {
 	for _, option := range options {
 		dir, ok := strings.CutPrefix(arg, option)
 		if ok && dir == "" && len(words) > 1 {
 			dir = words[1]
 		}
+		if ok && isInSysroot(dir) {
+			return false
+		}
 		if ok && dir != "" {
 			p.det.link.libDirs = append(p.det.link.libDirs, absolute(p.inv.Dir, dir))
 		}
 	}
+	return true
+}
+
+// isInSysroot reports whether a linker takes a directory for one in its sysroot.
+func isInSysroot(dir string) bool {
+	return strings.HasPrefix(dir, "=") || strings.HasPrefix(dir, "$SYSROOT")
 }
 
 // namedFile makes a file that an argument names an input, and reports whether it is one.

@@ -2,6 +2,7 @@ package rustc
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -28,6 +29,9 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 			return compile.Refuse(compile.ReasonLink, err.Error())
 		}
 		s := newLinkSearch(g, tools, g.dylibDirs(read))
+		if s.scripts, err = g.scriptDirs(read, tools.own); err != nil {
+			return err
+		}
 		for _, spelled := range read {
 			path := absolute(g.c.Dir, spelled)
 			switch info, err := g.files.Stat(path); {
@@ -35,6 +39,9 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 				if strings.HasSuffix(path, ".a") || isShared(path) {
 					s.found(path) // one of the same name elsewhere would have been taken
 				}
+			case err != nil && filepath.Dir(path) == g.tempDir() && driverFile.MatchString(filepath.Base(path)):
+				// gcc's link-time optimisation: an assembler, which is no part of the toolchain here, made it.
+				return compile.Refuse(compile.ReasonLink, "objects of gcc's link-time optimisation")
 			case err != nil && g.temporary(path):
 				copies = copies || isArchive(path)
 			case err != nil || !isRegular(info):
@@ -86,14 +93,13 @@ var (
 	driverFile = regexp.MustCompile(`^(cc|lto)[A-Za-z0-9-]{6,}(\.[a-z0-9]+)*\.o$`)
 )
 
-// temporary reports whether a file that is gone was one of the compile's own: an object of its crate, or what rustc, the driver or gcc's
-// plugin made for the linker.
+// temporary reports whether a file that is gone was one of the compile's own: an object of its crate, or what rustc made for the linker.
 func (g *gathering) temporary(path string) bool {
 	base := filepath.Base(path)
 	if filepath.Dir(path) == filepath.Dir(g.d.depInfo) && strings.HasPrefix(base, g.d.crate+g.d.extra+".") && strings.HasSuffix(base, ".o") {
 		return true
 	}
-	return rustcDir.MatchString(path) || filepath.Dir(path) == g.tempDir() && driverFile.MatchString(base)
+	return rustcDir.MatchString(path)
 }
 
 func (g *gathering) tempDir() string {
@@ -157,6 +163,9 @@ type linkSearch struct {
 	dirs  []string            // searched, in order, each directory once
 	infos []frontend.FileInfo // of dirs; zero for one that is missing
 	names []map[string]bool   // that would have been found in each of dirs; nil of those that are the toolchain's
+
+	scripts []string                   // directories in which scripts lie that name files
+	aside   map[string]map[string]bool // names that would have been found in other directories
 }
 
 // dylibDirs are the directories of crates in which the linker found shared libraries: rustc may have had it search them, before all others.
@@ -171,7 +180,7 @@ func (g *gathering) dylibDirs(read []string) (dirs []string) {
 }
 
 func newLinkSearch(g *gathering, tools *linkTools, dylibs []string) *linkSearch {
-	s := &linkSearch{g: g}
+	s := &linkSearch{g: g, aside: map[string]map[string]bool{}}
 	dirs := []string{g.c.Dir} // linker scripts name files relative to it
 	dirs = slices.Concat(dirs, dylibs, g.d.nativeDirs, g.d.link.libDirs, loaderDirs(g.c.Invocation), tools.own, tools.libDirs)
 	for _, dir := range dirs {
@@ -204,7 +213,8 @@ func loaderDirs(inv *compile.Invocation) []string {
 	return dirs
 }
 
-// found notes where a file was found. One in none of the directories was named by its path, perhaps after a search.
+// found notes where a file was found. One in none of the directories was named by its path, perhaps after a search; or by a path below
+// one of them, as -l:sub/liba.a and INCLUDE do, which was looked for below those before.
 func (s *linkSearch) found(path string) {
 	base := filepath.Base(path)
 	names := []string{base}
@@ -212,6 +222,9 @@ func (s *linkSearch) found(path string) {
 		names = append(names, stem+".so")
 	} else if stem, ok := strings.CutSuffix(base, ".so"); ok && strings.HasPrefix(base, "lib") {
 		names = append(names, stem+".a")
+	}
+	for _, dir := range s.scripts {
+		s.beside(path, dir+"/"+base)
 	}
 	in, err := s.g.files.Stat(filepath.Dir(path))
 	for i := range s.dirs {
@@ -224,27 +237,59 @@ func (s *linkSearch) found(path string) {
 			return
 		}
 	}
+	for i, dir := range s.dirs {
+		below, ok := strings.CutPrefix(path, dir+"/")
+		for _, earlier := range slices.Concat(s.dirs[:i], s.scripts) {
+			if ok {
+				s.beside(path, earlier+"/"+below)
+			}
+		}
+	}
+}
+
+// beside notes where else a file would have been found.
+func (s *linkSearch) beside(path, other string) {
+	dir, name := filepath.Split(other)
+	dir = strings.TrimSuffix(dir, "/")
+	if other == path || dir == "" {
+		return
+	}
+	if s.aside[dir] == nil {
+		s.aside[dir] = map[string]bool{}
+	}
+	s.aside[dir][name] = true
 }
 
 // absences notes the names that are absent. Those that are there were passed over, or chosen: both may change with their content.
 func (s *linkSearch) absences() error {
 	for i, dir := range s.dirs {
-		var absent []string
-		for name := range s.names[i] {
-			if !s.g.files.Exists(dir, name) {
-				absent = append(absent, name)
-				continue
-			}
-			path := dir + "/" + name
-			if info, err := s.g.files.Stat(path); err != nil || !isRegular(info) {
-				return compile.Refuse(compile.ReasonInput, path)
-			}
-			s.g.add(path)
+		if err := s.lacks(dir, s.names[i]); err != nil {
+			return err
 		}
-		if len(absent) > 0 {
-			slices.Sort(absent)
-			s.g.in.Absent = append(s.g.in.Absent, compile.AbsentNames{Dirs: []string{dir}, Names: absent})
+	}
+	for _, dir := range slices.Sorted(maps.Keys(s.aside)) {
+		if err := s.lacks(dir, s.aside[dir]); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (s *linkSearch) lacks(dir string, names map[string]bool) error {
+	var absent []string
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if !s.g.files.Exists(dir, name) {
+			absent = append(absent, name)
+			continue
+		}
+		path := dir + "/" + name
+		if info, err := s.g.files.Stat(path); err != nil || !isRegular(info) {
+			return compile.Refuse(compile.ReasonInput, path)
+		}
+		s.g.add(path)
+	}
+	if len(absent) > 0 {
+		s.g.in.Absent = append(s.g.in.Absent, compile.AbsentNames{Dirs: []string{dir}, Names: absent})
 	}
 	return nil
 }

@@ -125,6 +125,11 @@ func (p *probe) driver(name string, bins []string) (string, error) {
 		}
 	}
 	p.gcc = bytes.Contains(text, []byte("COLLECT_GCC_OPTIONS"))
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", refuseLink("%v", err)
+	}
+	p.known.leads = append(p.known.leads, lead{path, real})
 	return path, p.program("linker driver", path)
 }
 

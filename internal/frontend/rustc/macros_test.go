@@ -42,8 +42,10 @@ func TestReachOf(t *testing.T) {
 }
 
 func TestEnvironmentFacts(t *testing.T) {
-	names := func(text string) bool { return text == "GITHUB_" || text == "MY_TOKEN" || text == everyMacroNames }
-	env := []string{"B=2", "A=1", "E=", "GITHUB_SHA=x", "RUNNER_OS=y", "MY_TOKEN=s", "YOUR_TOKEN=s", "API_KEY=k", "PWD=/", "RUST_BACKTRACE=1"}
+	names := func(text string) bool {
+		return text == "GITHUB_" || text == "MY_TOKEN" || text == "_" || text == everyMacroNames
+	}
+	env := []string{"B=2", "A=1", "E=", "GITHUB_SHA=x", "RUNNER_OS=y", "MY_TOKEN=s", "YOUR_TOKEN=s", "API_KEY=k", "PWD=/", "RUST_BACKTRACE=1", "_=/bin/cargo"}
 	var got []string
 	for _, fact := range environmentFacts(env, names) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(fact, "macro-variable "), "=")

@@ -93,6 +93,7 @@ func TestValues(t *testing.T) {
 		include + `const E: &str = env!("CARGO_PKG_NAME");`:                       true,
 		`const D: &str = env!("OUT_DIR");`:                                        false,
 		include + `const N: usize = env!("OUT_DIR").len();`:                       false,
+		include + `const N: usize = env!("OUT\u{5f}DIR").len();`:                  false,
 		`const D: Option<&str> = option_env!("OUT_DIR");`:                         false,
 		`const D: &str = concat!(env!("OUT_DIR"), "/g.rs");`:                      false,
 		include + "// OUT_DIR":                                                    false, // it is not parsed

@@ -1,6 +1,8 @@
 package rustc
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
@@ -50,6 +52,11 @@ func set(names ...string) map[string]bool {
 func (p *parser) readArgs(args []string) {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
+		if strings.HasPrefix(arg, "@") {
+			// rustc puts the lines of that file here, wherever it stands: behind --cfg too.
+			p.refuse(compile.ReasonArguments, arg)
+			continue
+		}
 		var name, value string
 		var valued, given bool
 		switch {
@@ -91,6 +98,9 @@ func (p *parser) readArgs(args []string) {
 			}
 			value = args[i]
 			verbatim = append(verbatim, value)
+			if strings.HasPrefix(value, "@") {
+				p.refuse(compile.ReasonArguments, value)
+			}
 		}
 		p.option(name, value, verbatim)
 	}
@@ -199,6 +209,7 @@ func (p *parser) codegen(value, shown string) {
 		case "rpath":
 			if !given || !isNo(v) {
 				p.bind("rpath") // relative paths between directories
+				p.det.rpath = true
 			}
 		}
 	case name == "incremental":
@@ -220,7 +231,7 @@ func (p *parser) codegen(value, shown string) {
 		p.bind("profile")
 	case name == "profile-use":
 		p.named = append(p.named, absolute(p.inv.Dir, v))
-	case name == "llvm-args" && !strings.ContainsAny(v, "/\\"):
+	case name == "llvm-args" && tunesLLVM(v):
 	case name == "target-cpu" && v != "native":
 	case name == "split-debuginfo" && v == "off":
 	default:
@@ -232,6 +243,17 @@ func (p *parser) codegen(value, shown string) {
 			p.refuse(compile.ReasonUnknownOption, shown)
 		}
 	}
+}
+
+// tuning is an option of LLVM that can name no file: a switch, a number or a word of those that are known. Of the switches some write files.
+var (
+	tuning  = regexp.MustCompile(`^--?[A-Za-z0-9_-]+(?:=(?:-?[0-9]+|true|false))?$|^--?x86-asm-syntax=(?:intel|att)$`)
+	drawing = regexp.MustCompile(`\b(?:dot|view|dump|save|write|file|output|json)\b`)
+)
+
+// tunesLLVM reports whether options of LLVM read and write no file.
+func tunesLLVM(v string) bool {
+	return !slices.ContainsFunc(strings.Fields(v), func(word string) bool { return !tuning.MatchString(word) || drawing.MatchString(word) })
 }
 
 func isNo(v string) bool { return v == "no" || v == "n" || v == "off" || v == "false" }

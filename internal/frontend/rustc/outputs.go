@@ -39,6 +39,9 @@ func (p *parser) outputs() *compile.Decline {
 	if info, err := p.files.Stat(dir); err != nil || !isDirectory(info) {
 		return compile.Refuse(compile.ReasonOutputFile, dir)
 	}
+	if givesRights(dir) {
+		return compile.Refuse(compile.ReasonOutputFile, dir+" has a default ACL")
+	}
 	stem := p.det.crate + p.det.extra
 	add := func(o compile.Output) { p.c.Outputs = append(p.c.Outputs, o) }
 	named := func(name string) string {

@@ -90,10 +90,6 @@ func (p *parser) bind(why string) {
 }
 
 func (p *parser) input(arg string) {
-	if strings.HasPrefix(arg, "@") {
-		p.refuse(compile.ReasonArguments, arg)
-		return
-	}
 	p.sources = append(p.sources, arg)
 	p.c.Args = append(p.c.Args, "source", arg)
 }

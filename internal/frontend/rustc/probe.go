@@ -44,7 +44,7 @@ func (p *parser) probes() bool {
 // were looked for.
 func failure(stderr []byte) error {
 	refuse := func(why string) error { return compile.Refuse(compile.ReasonInput, why) }
-	for _, text := range []string{"(os error ", "error[E0583]", "error[E0584]", "error[E0761]"} {
+	for _, text := range []string{"(os error ", "error[E0786]", "only metadata stub found", "error[E0583]", "error[E0584]", "error[E0761]"} {
 		if bytes.Contains(stderr, []byte(text)) {
 			return refuse("a failure that names " + strings.Trim(text, "( "))
 		}

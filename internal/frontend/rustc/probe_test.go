@@ -68,6 +68,9 @@ func TestFailure(t *testing.T) {
 		{"error: could not write\n\n" + placed, false},
 		{placed + "error: failed to write p.d: No space left on device\n", false},
 		{"error: couldn't read `x`: Too many open files (os error 24)\n --> a.rs:1:1\n", false},
+		// For want of memory.
+		{"error[E0786]: found invalid metadata files for crate `core`\n --> a.rs:1:1\n", false},
+		{"error: only metadata stub found for `rlib` dependency `alloc` please provide path\n --> a.rs:1:1\n", false},
 		{"error[E0583]: file not found for module `x`\n --> a.rs:1:1\n", false},
 		{"error: failed", false},
 	} {

@@ -38,14 +38,14 @@ func (f *Frontend) Toolchain(ctx context.Context, c *compile.Compilation, files 
 	}
 	link := p.d.link
 	if link == nil {
-		return compiler.toolchain, nil
+		return compiler.placed(c), nil
 	}
 	known, err := f.chainOf(p, []chainKey{key.with(linkKey(c, link, true)), key.with(linkKey(c, link, false))}, func() (*knownChain, chainKey, error) { return f.linked(p, key, compiler) },
 		func(known *knownChain) bool { return known.compiler == compiler && known.current(files) })
 	if err != nil {
 		return nil, err
 	}
-	return known.toolchain, known.refusal()
+	return known.placed(c), known.refusal()
 }
 
 // chainOf returns what is known under the first of keys that has a right answer, or else what find finds and names. Of those who want to
@@ -140,7 +140,7 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) 
 	if err != nil {
 		return chainKey{}, compile.Refuse(compile.ReasonCompiler, c.Program)
 	}
-	rest := c.Program + "\x00" + c.Detail.(*detail).target
+	rest := c.Program + "\x00" + c.Detail.(*detail).target + whereLies(c.Program, files)
 	for _, name := range []string{"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT"} {
 		value, ok := c.Getenv(name)
 		rest += fmt.Sprintf("\x00%t%s", ok, value)
@@ -160,6 +160,7 @@ type knownChain struct {
 	files    []watched // those of the toolchain, and the loader's settings
 	absent   []place
 	listings []listing
+	leads    []lead
 
 	compiler *knownChain      // what a chain that links adds to
 	refused  *compile.Decline // why such a one cannot be used
@@ -211,6 +212,9 @@ func (k *knownChain) current(files frontend.Files) bool {
 		if files.Exists(p.dir, p.name) {
 			return false
 		}
+	}
+	if !k.leadsAsBefore() {
+		return false
 	}
 	for _, l := range k.listings {
 		if names, err := l.read(files); err != nil || !slices.Equal(names, l.names) {
@@ -330,13 +334,12 @@ func (p *probe) run() error {
 	}
 	p.tc.Version = p.version
 	// Messages quote the standard library where its source is there.
-	source := "without"
-	if p.files.Exists(filepath.Join(lib, "rustlib"), "src") {
-		source = "with"
-	} else {
+	source := withSource
+	if !p.files.Exists(filepath.Join(lib, "rustlib"), "src") {
+		source = "without the source of the standard library"
 		p.absent(filepath.Join(lib, "rustlib"), "src")
 	}
-	p.tc.Facts = append(p.tc.Facts, "host "+p.host, source+" the source of the standard library")
+	p.tc.Facts = append(p.tc.Facts, "host "+p.host, source)
 	return nil
 }
 

@@ -20,8 +20,8 @@ import (
 // leads is what a variable stands in that only leads to a file; its name follows.
 const leads = `\b(?:include|include_str|include_bytes)\s*!\s*[(\[{]\s*(?:concat\s*!\s*[(\[{]\s*)?env\s*!\s*[(\[{]\s*"`
 
-// unclear is a variable whose name is not written out, or a macro that goes by the name of one in leads.
-var unclear = regexp.MustCompile(`env\s*!\s*[(\[{]\s*[^"\s]|macro_rules\s*!\s*(?:include|include_str|include_bytes|concat|env)\b`)
+// unclear is a variable whose name is not written out, or with escapes, or a macro that goes by the name of one in leads.
+var unclear = regexp.MustCompile(`env\s*!\s*[(\[{]\s*(?:[^"\s]|"[^"]*\\)|macro_rules\s*!\s*(?:include|include_str|include_bytes|concat|env)\b`)
 
 // values binds what depends on paths in the variables that the crate names, where paths are mapped; otherwise their values count
 // as they are.
