@@ -40,6 +40,8 @@ func (f *fakeDriver) Probe(_ context.Context, argv []string, _ []string) (fronte
 		kind, stdout = "rustc", f.dir+"\n"
 	case last == "-vV":
 		kind, stdout = "rustc", "rustc 1.0\nhost: x86_64-unknown-linux-gnu\n"
+	case filepath.Base(argv[0]) == "ld":
+		kind, stdout = "linker", "SEARCH_DIR(\"/lib\");\n"
 	case last == "-print-search-dirs":
 		stdout = "install: " + f.dir + "/cc\nprograms: =" + f.dir + "/cc\nlibraries: =" + f.dir + "/lib" + f.relIn + "\n"
 	default:
