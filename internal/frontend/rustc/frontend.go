@@ -27,6 +27,7 @@
 //	options.go, parse.go   an invocation becomes a compilation
 //	outputs.go             where its outputs go
 //	crates.go, macros*.go  the crates that it will load, and what macros among them may read
+//	processor*.go          what -C target-cpu=native stands for
 //	environment.go, named.go, trees.go   the variables and files that they may read
 //	toolchain*.go          the compiler, by content
 //	probe.go               what build scripts ask by compiling: failures are results
@@ -44,6 +45,7 @@ package rustc
 import (
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
@@ -56,12 +58,14 @@ type Frontend struct {
 	traits  traitsMemory
 	chains  chainMemory
 	answers answerMemory
+
+	processor func() string // what the processor says of itself, "" where that is not known
 }
 
 var _ frontend.Frontend = (*Frontend)(nil)
 
 // New returns a Frontend that remembers nothing yet.
-func New() *Frontend { return &Frontend{} }
+func New() *Frontend { return &Frontend{processor: sync.OnceValue(processorSays)} }
 
 // Match implements frontend.Frontend.
 func (*Frontend) Match(base string) bool { return kindOf(base) != "" }

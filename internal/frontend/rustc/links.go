@@ -194,6 +194,9 @@ func (p *parser) linkArgs() (unknown string) {
 		case !driverPlain[arg] && !hasAnyPrefix(arg, driverStarts):
 			return arg
 		}
+		if isNative(arg) {
+			p.processor("-C link-arg=" + arg)
+		}
 		if hasAnyPrefix(arg, driverChoice) {
 			link.choice = append(link.choice, words...)
 		}

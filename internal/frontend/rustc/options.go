@@ -219,12 +219,15 @@ func (p *parser) codegen(value, shown string) {
 	case name == "profile-use":
 		p.named = append(p.named, absolute(p.inv.Dir, v))
 	case name == "llvm-args" && !strings.ContainsAny(v, "/\\"):
-	case name == "target-cpu" && v != "native":
+	case name == "target-cpu":
+		if v == native {
+			p.processor(shown)
+		}
 	case name == "split-debuginfo" && v == "off":
 	default:
-		// native stands for whatever processor this is; the others write or read further files.
+		// These write or read further files.
 		switch name {
-		case "llvm-args", "target-cpu", "split-debuginfo", "save-temps", "passes", "remark", "no-integrated-as":
+		case "llvm-args", "split-debuginfo", "save-temps", "passes", "remark", "no-integrated-as":
 			p.refuse(compile.ReasonOption, shown)
 		default:
 			p.refuse(compile.ReasonUnknownOption, shown)

@@ -152,7 +152,6 @@ func TestParseDeclines(t *testing.T) {
 		{cargoLine + " -C incremental=x", "incremental"},
 		{cargoLine + " -Cincremental=x", "incremental"},
 		{cargoLine + " --codegen incremental=x", "incremental"},
-		{cargoLine + " -C target-cpu=native", "option"},
 		{cargoLine + " -C target-cpu=znver3", ""},
 		{cargoLine + " -C save-temps", "option"},
 		{cargoLine + " -C split-debuginfo=unpacked", "option"},
