@@ -161,6 +161,8 @@ func TestParseDeclines(t *testing.T) {
 		{cargoLine + " -C of-tomorrow", "unknown-option"},
 		{cargoLine + " -Z self-profile", "unknown-option"},
 		{cargoLine + " -Zunstable-options", ""},
+		{cargoLine + " -Zthreads=8 -Z share_generics=y -Zsanitizer=address", ""},
+		{cargoLine + " -Zdump-mir=all", "unknown-option"},
 		{cargoLine + " --of-tomorrow", "unknown-option"},
 		{cargoLine + " -gO", "unknown-option"},
 		{cargoLine + " -g -O -v", ""},

@@ -28,6 +28,7 @@ func TestNativeProcessor(t *testing.T) {
 		{" -C target-cpu=native", true},
 		{" -Ctarget-cpu=native -C target-cpu=native", true},
 		{" --codegen target_cpu=native", true},
+		{" -Z tune-cpu=native", true},
 		{" --test -C link-arg=-march=native", true},
 		{" -C target-cpu=znver3", false},
 		{" --test -C link-arg=-march=znver3", false},
