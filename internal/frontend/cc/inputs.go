@@ -163,6 +163,9 @@ func (g *gathering) scanInputs() error {
 			}
 		}
 	}
+	if err := g.scanOperators(); err != nil {
+		return err
+	}
 	for i := range g.inputs {
 		input := &g.inputs[i]
 		if base := baseOf(input.path); i > 0 && embedded[base] && !included[base] {

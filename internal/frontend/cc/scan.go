@@ -15,8 +15,9 @@ type facts struct {
 
 	defines []string // file names that are values of macros
 
-	computed    bool   // an #include or #embed whose operand is a macro
-	computedHas bool   // a __has_include or __has_embed whose operand is a macro
+	computed    bool // an #include or #embed whose operand is a macro
+	computedHas bool // a __has_include or __has_embed whose operand is a macro
+	operators   []operator
 	once        bool   // #pragma once
 	refuse      string // a directive that no key can cover, "" for none
 	modules     bool   // a C++20 module or import declaration
@@ -66,6 +67,9 @@ func (f *facts) merge(other *facts) {
 	}
 	f.computed = f.computed || other.computed
 	f.computedHas = f.computedHas || other.computedHas
+	for _, o := range other.operators {
+		f.addOperator(o)
+	}
 	f.once = f.once || other.once
 	if f.refuse == "" {
 		f.refuse = other.refuse
@@ -93,7 +97,10 @@ func (f *facts) addLine(name string) {
 
 // scan reads a source file's text. Where the text reads differently in different dialects of C and C++ (trigraphs, raw
 // strings, digit separators) it is read in each way and the answers are united, so the facts hold in all of them.
-func scan(text []byte) *facts {
+func scan(text []byte) *facts { return scanWith(text, nil) }
+
+// scanWith does the same, with macros that stand for __has_include and its like.
+func scanWith(text []byte, operators map[string]includeKind) *facts {
 	if loneReturn(text) {
 		// clang ends a line there and gcc does not.
 		return &facts{refuse: "carriage return within a line"}
@@ -106,13 +113,13 @@ func scan(text []byte) *facts {
 	}
 	for _, t := range texts {
 		joined, seams := joinLines(t)
-		l := lexer{b: joined, seams: seams, rawStrings: true, digitQuotes: true, facts: united}
+		l := lexer{b: joined, seams: seams, operators: operators, rawStrings: true, digitQuotes: true, facts: united}
 		l.run()
 		sawRaw, sawQuotes := l.sawRaw, l.sawDigitQuote
 		if sawRaw || sawQuotes {
 			for way := range 3 {
 				other := &facts{}
-				l := lexer{b: joined, seams: seams, rawStrings: way&1 != 0, digitQuotes: way&2 != 0, facts: other}
+				l := lexer{b: joined, seams: seams, operators: operators, rawStrings: way&1 != 0, digitQuotes: way&2 != 0, facts: other}
 				l.run()
 				united.merge(other)
 			}

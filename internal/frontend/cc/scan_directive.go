@@ -142,7 +142,9 @@ func (l *lexer) hasInclude(start int, kind includeKind) {
 		l.i++
 		l.skipBlanks()
 	} else if l.inDefine(start) && (l.i >= len(l.b) || l.b[l.i] != ')') {
-		l.facts.computedHas = true // the macro stands for the operator
+		if !l.defineOperator(start, kind) {
+			l.facts.computedHas = true // the macro stands for more than the operator
+		}
 		return
 	}
 	if l.i >= len(l.b) || l.fileName(kind) {

@@ -10,6 +10,8 @@ type lexer struct {
 	seams []int
 	facts *facts
 
+	operators map[string]includeKind // macros that stand for __has_include and its like; nil for none
+
 	rawStrings    bool // R"x(...)x" is one string
 	digitQuotes   bool // 1'000 is one number
 	sawRaw        bool
@@ -98,7 +100,7 @@ func (l *lexer) run() {
 				j++
 			}
 			l.i = j
-			if telling[b[i]] || b[j-1] == '_' {
+			if telling[b[i]] || b[j-1] == '_' || l.operators != nil {
 				l.name(i, j, lineStart)
 			}
 			if l.asmDepth != 0 {
@@ -361,6 +363,9 @@ func (l *lexer) name(start, end int, lineStart bool) {
 			l.moduleLine(string(name))
 		}
 	default:
+		if kind, ok := l.operators[string(name)]; ok {
+			l.hasInclude(start, kind)
+		}
 		f.time.see(name)
 	}
 }
