@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 )
@@ -51,6 +52,28 @@ func TestTrapLinks(t *testing.T) {
 		}
 		c.right("one")
 		write(t, script, "#!/bin/sh\nexec gcc \"$@\" -Wl,--build-id=0x5678\n")
+		c.right("one")
+	})
+
+	// Where no lld is installed, gcc told to start it starts the one that comes with rustc.
+	t.Run("lld is chosen by an argument", func(t *testing.T) {
+		t.Parallel()
+		if runtime.GOARCH != "amd64" {
+			t.Skip("rustc brings its own lld to the driver on x86-64 only")
+		}
+		c := newTrap(t, pair(), "RUSTFLAGS", "-Clink-arg=-fuse-ld=lld")
+		c.right("one")
+		c.found("one")
+		// One that is installed is not taken either, unless rustc is told to leave out its own.
+		dir := directory(t)
+		c.machine = c.with("PATH", dir+":"+c.setting["PATH"])
+		script := filepath.Join(dir, "ld.lld")
+		write(t, script, "#!/bin/sh\nexec ld \"$@\"\n")
+		if err := os.Chmod(script, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		c.right("one")
+		c.machine = c.with("RUSTFLAGS", "-Clink-arg=-fuse-ld=lld -Clinker-features=-lld")
 		c.right("one")
 	})
 

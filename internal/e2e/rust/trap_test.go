@@ -3,6 +3,7 @@ package rust
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -297,14 +298,15 @@ pub fn edit(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
 		c.found("one")
 	})
 
-	// Was: code for another CPU.
-	t.Run("target-cpu=native is not shared", func(t *testing.T) {
+	// Was: code for another CPU. Here, without another one, what is made for this one is found; the unit test has two.
+	t.Run("target-cpu=native", func(t *testing.T) {
 		t.Parallel()
+		if runtime.GOARCH != "amd64" {
+			t.Skip("what native stands for is known on x86-64 only")
+		}
 		c := newTrap(t, pair(), "RUSTFLAGS", "-Ctarget-cpu=native")
 		c.right("one")
-		if b := c.again(c.dir, "cargo", "build"); b.stats.Outcomes["hit"] > 0 {
-			t.Errorf("%d hits, want none: another machine has another CPU", b.stats.Outcomes["hit"])
-		}
+		c.found("one")
 	})
 }
 

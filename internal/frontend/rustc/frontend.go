@@ -28,6 +28,7 @@
 //	outputs.go             where its outputs go
 //	crates.go, dylibs.go   the crates that it will load
 //	macros*.go             what macros among them may read
+//	processor*.go          what -C target-cpu=native stands for
 //	environment.go, named.go, trees.go   the variables and files that they may read
 //	toolchain*.go          the compiler, by content
 //	probe.go               what build scripts ask by compiling: failures are results
@@ -45,6 +46,7 @@ package rustc
 import (
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
@@ -62,12 +64,14 @@ type Frontend struct {
 	answers answerMemory
 	loaded  loadMemory
 	said    saidMemory
+
+	processor func() string // what the processor says of itself, "" where that is not known
 }
 
 var _ frontend.Frontend = (*Frontend)(nil)
 
 // New returns a Frontend that remembers nothing yet.
-func New() *Frontend { return &Frontend{} }
+func New() *Frontend { return &Frontend{processor: sync.OnceValue(processorSays)} }
 
 // Match implements frontend.Frontend.
 func (*Frontend) Match(base string) bool { return kindOf(base) != "" }

@@ -107,7 +107,7 @@ func (p *parser) links() *compile.Decline {
 	}
 	// GNU's linker looks there for what shared libraries need.
 	for _, dir := range loaderDirs(p.inv) {
-		if !p.files.Exists(dir, "rustlib") {
+		if !p.files.Exists(dir, "rustlib") && !p.holdsMacrosAlone(dir) {
 			p.c.Args = append(p.c.Args, "loaded from", dir)
 		}
 	}
@@ -117,6 +117,27 @@ func (p *parser) links() *compile.Decline {
 		}
 	}
 	return nil
+}
+
+// holdsMacrosAlone reports whether a directory is one unit's of cargo's newer layout (TARGET/debug/build/PACKAGE/HASH/out) in which there is no
+// shared library but procedural macros, which no library needs. Cargo has the loader search whichever of these it made first.
+func (p *parser) holdsMacrosAlone(dir string) bool {
+	if filepath.Base(dir) != "out" || !isHash(filepath.Base(filepath.Dir(dir))) || p.targetDir() == "" || !isBelow(dir, p.targetDir()) {
+		return false
+	}
+	names, err := p.files.Names(dir)
+	if err != nil {
+		return false
+	}
+	for _, name := range names {
+		if !strings.Contains(name, ".so") {
+			continue
+		}
+		if traits, err := p.f.traits.of(filepath.Join(dir, name), p.files.Digest, p.files.Read); err != nil || !traits.Macro {
+			return false
+		}
+	}
+	return true
 }
 
 // machine32 are the targets for which a driver for 64 bits is told otherwise.
@@ -203,6 +224,9 @@ func (p *parser) linkArgs() (unknown string) {
 			}
 		case !driverPlain[arg] && !hasAnyPrefix(arg, driverStarts):
 			return arg
+		}
+		if isNative(arg) {
+			p.processor("-C link-arg=" + arg)
 		}
 		if hasAnyPrefix(arg, driverChoice) {
 			link.choice = append(link.choice, words...)

@@ -4,14 +4,17 @@ package rustc
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/procmacro"
 )
 
 func TestLinkOutputs(t *testing.T) {
@@ -141,6 +144,43 @@ func TestTemporary(t *testing.T) {
 	} {
 		if got := g.temporary(path); got != want {
 			t.Errorf("temporary(%s) = %t, want %t", path, got, want)
+		}
+	}
+}
+
+// In cargo's newer layout the loader's directories are those of the unit that was made first, another one in each build.
+func TestLinkLoaderDirectories(t *testing.T) {
+	const units = "target/debug/build/"
+	dir := workDir(t, map[string]string{
+		"a.rs": "", "target/CACHEDIR.TAG": "",
+		units + "a/0000000000000001/out/a.d":                      "",
+		units + "b/0000000000000002/out/libb-0000000000000002.so": "a macro",
+		units + "c/0000000000000003/out/libc.so":                  "no macro",
+		units + "d-0000000000000004/out/d.d":                      "",
+		"build/e/0000000000000005/out/e.d":                        "",
+	})
+	f := New()
+	f.traits.put(digest.Of([]byte("a macro")), judged{traits: procmacro.Traits{Macro: true}})
+	args := func(list string) []string {
+		inv := &compile.Invocation{Program: "/x/rustc", Dir: dir, Args: strings.Fields(cargoLine + " --test"), Env: []string{"LD_LIBRARY_PATH=" + list}}
+		c, d := f.Parse(inv, frontendtest.DiskFiles{})
+		if d != nil {
+			t.Fatal(d)
+		}
+		return c.Args
+	}
+	none := args("")
+	for path, counts := range map[string]bool{
+		units + "a/0000000000000001/out":       false,
+		units + "b/0000000000000002/out":       false,
+		units + "c/0000000000000003/out":       true,
+		units + "missing/0000000000000006/out": false,
+		units + "d-0000000000000004/out":       true, // of a build script
+		"build/e/0000000000000005/out":         true, // in no target directory
+		"target/debug/deps":                    true,
+	} {
+		if got := !slices.Equal(args(dir+"/"+path), none); got != counts {
+			t.Errorf("%s counts: %t, want %t", path, got, counts)
 		}
 	}
 }

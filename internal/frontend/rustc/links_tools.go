@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
@@ -90,7 +91,7 @@ func (p *probe) linker(link *linkage) error {
 	for i, choice := range choices {
 		started, err := p.chosen(driver, choice)
 		p.own = p.own && (err != nil || p.isDriver(driver, started))
-		if err != nil && i == 2 {
+		if err != nil && (i == 2 || i == 0 && len(choices) > 1 && choosesLLD(choice) && !started.starts("ld.lld")) {
 			p.lacks("ld.lld", append(programs, bins...)) // it is rustc's own, or none
 			continue
 		}
@@ -105,6 +106,16 @@ func (p *probe) linker(link *linkage) error {
 		}
 	}
 	return nil
+}
+
+// choosesLLD reports whether the arguments have the driver start lld: the last of -fuse-ld wins.
+func choosesLLD(choice []string) bool {
+	for _, arg := range slices.Backward(choice) {
+		if value, ok := strings.CutPrefix(arg, "-fuse-ld="); ok {
+			return value == "lld"
+		}
+	}
+	return false
 }
 
 // driver finds the program that rustc calls for a link.
@@ -207,6 +218,11 @@ type started struct {
 	sysroot       string   // of the linker
 	installed     string   // clang: where it lies, as it says
 	relative      bool     // a path among these was relative to the working directory
+}
+
+// starts reports whether a program of that name is among those that are started.
+func (s started) starts(name string) bool {
+	return slices.ContainsFunc(s.programs, func(path string) bool { return filepath.Base(path) == name })
 }
 
 // chosen has the linker print its version beside the option that Plan adds: where it does not know that one, links are not cached,

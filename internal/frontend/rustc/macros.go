@@ -57,7 +57,7 @@ func (p *parser) macros() *compile.Decline {
 			continue
 		}
 		if refusedMacros[name] {
-			return compile.Refuse(compile.ReasonMacro, name)
+			return compile.Refuse(compile.ReasonMacro, name+": known to ask for what no key covers, such as times or git")
 		}
 		r, why := reachOf(traits, err == nil, knownMacros[name] || trusted[name])
 		if why != "" && workspaceMacros[name] {

@@ -37,8 +37,17 @@ var plainCodegen = set(
 	"relro-level", "rpath", "soft-float", "strip", "symbol-mangling-version", "target-feature",
 )
 
-// plainUnstable are such options of -Z.
-var plainUnstable = set("allow-features", "unstable-options")
+// plainUnstable are such options of -Z. What a sanitizer links is in the directory of the compiler's own libraries.
+var plainUnstable = set(
+	"allow-features", "always-encode-mir", "branch-protection", "cf-protection", "cross-crate-inline-threshold", "default-visibility",
+	"dwarf-version", "fewer-names", "fmt-debug", "force-unstable-if-unmarked", "function-return", "function-sections", "hint-mostly-unused",
+	"inline-mir", "inline-mir-hint-threshold", "inline-mir-threshold", "instrument-mcount", "layout-seed", "location-detail",
+	"macro-backtrace", "merge-functions", "min-function-alignment", "mir-enable-passes", "mir-opt-level", "mutable-noalias",
+	"next-solver", "no-unique-section-names", "panic-abort-tests", "plt", "polonius", "proc-macro-backtrace", "randomize-layout",
+	"relax-elf-relocations", "sanitizer", "sanitizer-memory-track-origins", "sanitizer-recover", "saturating-float-casts",
+	"share-generics", "stack-protector", "strict-init-checks", "threads", "tls-model", "trap-unreachable", "tune-cpu", "ub-checks",
+	"unstable-options", "validate-mir", "verify-llvm-ir",
+)
 
 func set(names ...string) map[string]bool {
 	m := make(map[string]bool, len(names))
@@ -159,8 +168,12 @@ func (p *parser) option(name, value string, verbatim []string) {
 		p.codegen(value, shown)
 		keep(verbatim...)
 	case "Z":
-		if option, _, _ := strings.Cut(value, "="); !plainUnstable[strings.ReplaceAll(option, "_", "-")] {
+		option, v, _ := strings.Cut(value, "=")
+		if option = strings.ReplaceAll(option, "_", "-"); !plainUnstable[option] {
 			p.refuse(compile.ReasonUnknownOption, shown)
+		}
+		if option == "tune-cpu" && v == native {
+			p.processor(shown)
 		}
 		keep(verbatim...)
 	case "remap-path-prefix":
@@ -232,12 +245,15 @@ func (p *parser) codegen(value, shown string) {
 	case name == "profile-use":
 		p.named = append(p.named, absolute(p.inv.Dir, v))
 	case name == "llvm-args" && tunesLLVM(v):
-	case name == "target-cpu" && v != "native":
+	case name == "target-cpu":
+		if v == native {
+			p.processor(shown)
+		}
 	case name == "split-debuginfo" && v == "off":
 	default:
-		// native stands for whatever processor this is; the others write or read further files.
+		// These write or read further files.
 		switch name {
-		case "llvm-args", "target-cpu", "split-debuginfo", "save-temps", "passes", "remark", "no-integrated-as":
+		case "llvm-args", "split-debuginfo", "save-temps", "passes", "remark", "no-integrated-as":
 			p.refuse(compile.ReasonOption, shown)
 		default:
 			p.refuse(compile.ReasonUnknownOption, shown)

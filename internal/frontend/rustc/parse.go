@@ -42,6 +42,8 @@ type parser struct {
 	readers   []reader         // macros that read more than tokens
 	asked     []string         // "version", "help", "explain", "print KIND"
 	declined  *compile.Decline // the first reason not to cache
+
+	onProcessor bool // this machine's processor is part of what counts
 }
 
 // Parse implements frontend.Frontend.

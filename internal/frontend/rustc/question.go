@@ -90,7 +90,7 @@ func isKnown(program string, files frontend.Files) bool {
 // plainQuestion reports whether the call asks nothing but what has one answer. A source on standard input may turn the answer into
 // an error; from the null device comes none.
 func (p *parser) plainQuestion() bool {
-	if p.question == "" || p.declined != nil || p.stdin && !p.inv.NoInput {
+	if p.question == "" || p.declined != nil || p.onProcessor || p.stdin && !p.inv.NoInput {
 		return false
 	}
 	if len(p.sources)+len(p.emit)+len(p.externs)+len(p.named)+len(p.det.crateDirs)+len(p.det.nativeDirs)+len(p.det.nativeLibs) > 0 || p.outDir+p.outFile != "" {
