@@ -141,18 +141,14 @@ func (c *call) fill(f output, stored compile.StoredOutput, from io.Reader) error
 		_, err = f.Write(text)
 		return err
 	}
-	var done int64
-	if stored.Blob.Size() >= cloneFrom {
-		if clone(f, from) {
-			return nil
-		}
-		done = copyWithin(f, from, stored.Blob.Size())
+	if stored.Blob.Size() >= cloneFrom && clone(f, from) {
+		return nil
 	}
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
 	n, err := io.CopyBuffer(onlyWriter{f}, onlyReader{from}, *buf)
-	if err == nil && done+n != stored.Blob.Size() {
-		err = fmt.Errorf("%s: %d bytes instead of %d", stored.Role, done+n, stored.Blob.Size())
+	if err == nil && n != stored.Blob.Size() {
+		err = fmt.Errorf("%s: %d bytes instead of %d", stored.Role, n, stored.Blob.Size())
 	}
 	return err
 }
