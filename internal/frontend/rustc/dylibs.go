@@ -12,7 +12,7 @@ import (
 )
 
 // A dylib is a shared library that other crates are compiled against. Its metadata, which names all crates that it was made of, lies in a section
-// of its own, as it is since 1.83 (before, compressed: then it is not understood). Procedural macros among these crates are loaded
+// of its own, as it is (earlier versions of rustc compress it: then it is not understood). Procedural macros among these crates are loaded
 // with it, so they are looked for by their hashes like others.
 //
 // Cargo gives the dylib of a member a name without a hash. Who names it directly depends on it by content. Who loads it through another crate is
