@@ -30,6 +30,13 @@ func TestOwnWords(t *testing.T) {
 			t.Errorf("ccwrap %q: %v, want %v", tt.args, got, tt.want)
 		}
 	}
+	// A caller may name nothing in argv[0], and any directory in PATH.
+	nameless := in.command(ccwrap)
+	nameless.Args[0] = ""
+	nameless.Env = append(nameless.Env, "PATH=:/bin")
+	if got, want := in.finish(nameless), exits(127, "", "ccwrap: : not found in PATH\n"); got != want {
+		t.Errorf("without a name: %v, want %v", got, want)
+	}
 	if n := in.unrecorded(); n != 0 {
 		t.Errorf("%d unrecorded, want 0", n)
 	}

@@ -84,7 +84,7 @@ func (c *call) resolve() (status int, ok bool) {
 	}
 	nested := c.nesting() >= maxNesting
 	refused := ""
-	for start := 0; start <= len(path); {
+	for start := 0; start <= len(path) && name != ""; { // a caller may give no name at all
 		end := start
 		for end < len(path) && path[end] != ':' {
 			end++
