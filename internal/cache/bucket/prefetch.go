@@ -51,6 +51,7 @@ type prefetch struct {
 // landing is a record on its way to the near store.
 type landing struct {
 	began bool // the range it lies in is being read; guarded by prefetch.mu
+	place int  // of that range; guarded by prefetch.mu
 	done  chan struct{}
 }
 
@@ -85,7 +86,10 @@ func (t *Tier) landed(ctx context.Context, n nameOf) bool {
 		p.mu.Unlock()
 		return false
 	}
+	place := l.place
 	p.mu.Unlock()
+	p.turns.want(place, 1)
+	defer p.turns.want(place, -1)
 	select {
 	case <-l.done:
 		return true
@@ -142,7 +146,7 @@ func (p *prefetch) begin(s span) {
 	defer p.mu.Unlock()
 	for _, rec := range s.records {
 		if l := p.states[nameOf{rec.Kind, rec.Name}]; l != nil {
-			l.began = true
+			l.began, l.place = true, s.first
 		}
 	}
 }

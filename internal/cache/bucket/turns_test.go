@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 )
 
-// Who is needed first comes first, whoever asked first, and one that no longer wants its turn takes nobody's.
+// Who is waited for comes first, then who is needed first, whoever asked first, and one that no longer wants its turn takes nobody's.
 func TestTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := &turns{free: 1}
@@ -40,9 +40,12 @@ func TestTurns(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
+		turns.want(8, 1)
+		turns.want(3, 1)
+		turns.want(3, -1)
 		turns.give(1)
 		synctest.Wait()
-		if want := []int{1, 3, 5, 8}; !slices.Equal(got, want) {
+		if want := []int{8, 1, 3, 5}; !slices.Equal(got, want) {
 			t.Errorf("turns were taken by %v, want %v", got, want)
 		}
 		if turns.free != 1 || len(turns.waiting) > 0 {
