@@ -32,7 +32,7 @@ var layers = []struct {
 		"internal/cache/bucket/objects/objectstest", "internal/cache/bucket/objects/dir", "internal/cache/bucket/objects/s3", "internal/cache/bucket/objects/s3/s3test",
 	}},
 	{4, []string{"internal/engine"}},
-	{5, []string{"internal/daemon", "internal/oracle", "internal/fakecc"}},
+	{5, []string{"internal/daemon", "internal/oracle", "internal/oracle/search", "internal/fakecc"}},
 	{6, []string{"internal/bench", "internal/oracle/oraclecc", "internal/oracle/rustoracle"}},
 	{7, []string{"cmd/ccwrap", "cmd/compile-cache", "cmd/compile-cache-bench"}},
 }

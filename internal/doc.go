@@ -44,7 +44,7 @@
 //   - engine is the data path. Handle in handle.go reads top to bottom: parse, identify, lookup, restore or run and store, record.
 //   - daemon listens, limits, idles out and drains; wire.go and far.go are the one place where stores and engine are built.
 //   - oracle and fakecc are compilers for tests: a model of gcc that can tell a wrong object, and one that fails on command.
-//     oracle/rustoracle is the same of rustc and its linker.
+//     oracle/rustoracle is the same of rustc and its linker. oracle/search looks with them for wrong answers of the engine, at random.
 //   - bench measures the whole against the plain compiler and ccache, and cargo builds against other caches of Rust.
 //
 // The programs, in ../cmd, come last. e2e is a module of its own that runs the action as GitHub would.

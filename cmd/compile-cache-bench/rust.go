@@ -20,6 +20,7 @@ type rustFlags struct {
 	Cargo   string   `default:"build" help:"Arguments of cargo, such as \"build --release\"."`
 	Jobs    int      `short:"j" default:"2" help:"Jobs of cargo."`
 	Cases   []string `default:"warm,commit,path,fresh,wrapper" help:"What to measure beyond first builds, which fill the caches."`
+	Sides   []string `default:"plain,ccwrap,mapped,sccache,kache,mbx,archive,replay" help:"What to measure side by side; gates need plain, ccwrap and replay."`
 	Leaf    string   `placeholder:"FILE" help:"Source of a crate that little depends on, relative to the project; commits edit it."`
 	Mid     string   `placeholder:"FILE" help:"Source of a crate that others of the project depend on."`
 
@@ -27,7 +28,7 @@ type rustFlags struct {
 	Rounds int           `default:"5" help:"Rounds of all other builds."`
 	Plain  int           `default:"2" help:"Rounds of these in which plain cargo builds as well."`
 	Calls  int           `default:"40" help:"Calls of ccwrap for its CPU."`
-	Limit  time.Duration `default:"6h" help:"Stop then, and report what there is."`
+	Limit  time.Duration `default:"6h" help:"Stop by then, where possible after a whole round, and report what there is."`
 
 	Sccache   string        `placeholder:"FILE" help:"The sccache to measure; default: the one in PATH."`
 	Kache     string        `placeholder:"FILE" help:"The kache, with kache-engine beside it; default: the one in PATH."`
@@ -62,6 +63,11 @@ func (f *rustFlags) check() error {
 	for _, name := range f.Cases {
 		if !slices.Contains(bench.RustCases, name) {
 			return fmt.Errorf("no case %q; there are %s", name, strings.Join(bench.RustCases, ", "))
+		}
+	}
+	for _, name := range f.Sides {
+		if !slices.Contains(bench.RustSides, name) {
+			return fmt.Errorf("no side %q; there are %s", name, strings.Join(bench.RustSides, ", "))
 		}
 	}
 	return nil
@@ -100,7 +106,7 @@ func (f *rustFlags) measure(ctx context.Context, env []string, stdout, stderr io
 	defer cancel()
 	report, err := bench.RunRust(ctx, bench.RustOptions{
 		Programs: f.Programs, Dir: dir, Env: env, Now: time.Now, Progress: stderr,
-		Project: f.Project, Cargo: strings.Fields(f.Cargo), Jobs: f.Jobs, Cases: f.Cases, Peers: peers, Leaf: f.Leaf, Mid: f.Mid,
+		Project: f.Project, Cargo: strings.Fields(f.Cargo), Jobs: f.Jobs, Cases: f.Cases, Sides: f.Sides, Peers: peers, Leaf: f.Leaf, Mid: f.Mid,
 		First: f.First, Rounds: f.Rounds, Plain: f.Plain, Calls: f.Calls,
 		RoundTrip: f.RoundTrip, S3: f.S3, Versitygw: f.Versitygw, DropCaches: f.DropCaches, Settle: f.Settle, Save: f.save,
 	})

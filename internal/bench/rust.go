@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,6 +27,7 @@ type RustOptions struct {
 	Cargo   []string          // arguments of cargo: build --release
 	Jobs    int               // of cargo
 	Cases   []string          // of RustCases; those of filling the caches run always
+	Sides   []string          // of RustSides; gates are told where the sides that they compare are among them
 	Peers   map[string]string // sccache, kache, mbx: program; "" or missing: none
 	Leaf    string            // a source file of a member that others depend on little or not; "": not measured
 	Mid     string            // one of a member in the middle of the graph; "": not measured
@@ -86,6 +88,7 @@ type rustBench struct {
 	counts  map[string]map[string][]float64
 	absent  []Absent
 	more    []Number // beyond those of kinds
+	cutOff  string   // why there were fewer rounds than asked for, though ctx had not ended
 	wrapper *Case
 	edits   int // so far: each is another
 
@@ -95,8 +98,8 @@ type rustBench struct {
 	first   error       // of saving
 }
 
-// RunRust measures cargo builds with no cache, with ours and with others, side by side. Where ctx ends early the report says so and
-// has what was measured. A side that fails is left out from there on, with the reason in the report. What it started has ended when
+// RunRust measures cargo builds with no cache, with ours and with others, side by side. A round that would not end by the deadline of ctx is
+// not begun, and one that the end of ctx breaks off counts only if it is the first; the report says so. A side that fails is left out from there on, with the reason in the report. What it started has ended when
 // it returns; what it made under Dir is left to the caller.
 func RunRust(ctx context.Context, o RustOptions) (*Report, error) {
 	if !supported {
@@ -115,6 +118,7 @@ func RunRust(ctx context.Context, o RustOptions) (*Report, error) {
 	err := b.measureAll(ctx)
 	b.end()
 	r := b.makeReport()
+	r.CutOff = b.cutOff
 	if ctx.Err() != nil {
 		r.CutOff = context.Cause(ctx).Error()
 		err = nil
@@ -228,10 +232,8 @@ func (b *rustBench) wants(name string) bool { return slices.Contains(b.o.Cases, 
 
 // measureAll fills the caches in the first builds, and measures all else from these.
 func (b *rustBench) measureAll(ctx context.Context) error {
-	for round := range b.o.First {
-		if err := b.round(ctx, "first builds", round, b.o.First, b.o.First, b.firstTurn); err != nil {
-			return err
-		}
+	if err := b.rounds(ctx, "first builds", b.o.First, b.o.First, b.firstTurn); err != nil {
+		return err
 	}
 	if b.wants("fresh") {
 		if err := b.prepareRemote(ctx); err != nil {
@@ -244,19 +246,61 @@ func (b *rustBench) measureAll(ctx context.Context) error {
 			b.absent = append(b.absent, Absent{Case: kindWrapper, Variant: nameCcwrap, Why: oneLine(err)})
 		}
 	}
-	for round := range b.o.Rounds {
-		if err := b.round(ctx, "round", round, b.o.Rounds, b.o.Plain, b.turn); err != nil {
+	return b.rounds(ctx, "round", b.o.Rounds, b.o.Plain, b.turn)
+}
+
+// rounds lets all sides take turns, plain cargo in the first rounds only. What a round that is broken off had measured is forgotten, unless
+// it is the first: each side should have seen what the others saw.
+func (b *rustBench) rounds(ctx context.Context, what string, of, plain int, turn func(context.Context, *side, int) error) error {
+	for _, s := range b.sides {
+		s.took = 0
+	}
+	for round := range of {
+		if deadline, ok := ctx.Deadline(); ok && b.Now().Add(b.expected(round, plain)).After(deadline) {
+			b.cutOff = fmt.Sprintf("the limit left no time for %s %d of %d", what, round+1, of)
+			b.say("%s", b.cutOff)
+			return nil
+		}
+		samples, counts := copyOf(b.samples), copyOf(b.counts)
+		if err := b.round(ctx, what, round, of, plain, turn); err != nil {
+			if round > 0 {
+				b.samples, b.counts = samples, counts
+			}
 			return err
 		}
 	}
 	return nil
 }
 
-// round lets every side have its turn, plain cargo in the first rounds only. The round after begins with another.
+// takesPart reports whether a side has a turn in a round.
+func (s *side) takesPart(round, plain int) bool {
+	return !s.out && (s.name != namePlain || round < plain)
+}
+
+// expected is how long a round will take, by the last turn of each side; 0 for the first one.
+func (b *rustBench) expected(round, plain int) (sum time.Duration) {
+	for _, s := range b.sides {
+		if s.takesPart(round, plain) {
+			sum += s.took
+		}
+	}
+	return sum
+}
+
+// copyOf copies two levels of maps; to what they hold is only appended.
+func copyOf[T any](all map[string]map[string][]T) map[string]map[string][]T {
+	copied := maps.Clone(all)
+	for kind, of := range all {
+		copied[kind] = maps.Clone(of)
+	}
+	return copied
+}
+
+// round lets every side have its turn. The round after begins with another.
 func (b *rustBench) round(ctx context.Context, what string, round, of, plain int, turn func(context.Context, *side, int) error) error {
 	for i := range b.sides {
 		s := b.sides[(round+i)%len(b.sides)]
-		if s.out || s.name == namePlain && round >= plain {
+		if !s.takesPart(round, plain) {
 			continue
 		}
 		began := b.Now()
@@ -266,7 +310,8 @@ func (b *rustBench) round(ctx context.Context, what string, round, of, plain int
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		b.say("%s %d of %d: %s took %s", what, round+1, of, s.name, b.Now().Sub(began).Round(100*time.Millisecond))
+		s.took = b.Now().Sub(began)
+		b.say("%s %d of %d: %s took %s", what, round+1, of, s.name, s.took.Round(100*time.Millisecond))
 		if b.o.Save != nil {
 			b.first = errors.Join(b.first, b.o.Save(b.makeReport()))
 		}

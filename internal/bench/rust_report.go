@@ -80,7 +80,7 @@ func (b *rustBench) gates() []Gate {
 	if floor, has := b.median(kindFirst, namePlainCopy, cpuOf); ok && has {
 		add("first build, CPU, against plain and a copy", 1.05, 1.03, first/floor, "ratio")
 	}
-	if fresh, ok := wall(kindFresh, nameCcwrap); ok && hasWarm {
+	if fresh, ok := wall(kindFresh, nameCcwrap); ok && hasWarm && b.unpack > 0 {
 		add(fmt.Sprintf("fresh machine, bucket at %d ms, wall, against warm with unpack and hash", b.o.RoundTrip.Milliseconds()), 1.3, 1.15,
 			fresh/(warm+milliseconds(b.unpack)), "ratio")
 	}

@@ -22,6 +22,7 @@ type side struct {
 	out      bool            // it takes part in nothing any more
 	only     string          // the one kind that it is for; "": all
 	lacks    map[string]bool // kinds that it takes no part in
+	took     time.Duration   // its last turn; 0 before the first one
 	marks    []string        // one is in the environment of each of its processes
 	empty    func() error
 	restore  func(ctx context.Context, checkout string) (Sample, error) // before cargo, and measured

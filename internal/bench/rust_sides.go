@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,32 +32,23 @@ const (
 // room is given to every cache that bounds itself: what none has room for it cannot hit.
 const room = "100GiB"
 
-// makeSides makes all sides. A peer that is not there, or no compiler of C for the replay, is noted.
+// RustSides are the names by which sides are asked for, in the order of the report. All are called there as here, but for mapped, which
+// is ours with mapped paths, for the case of another path only.
+var RustSides = []string{namePlain, nameCcwrap, "mapped", nameSccache, nameKache, nameMbx, nameArchive, nameReplay}
+
+// makeSides makes the sides that were asked for. A peer that is not there, or no compiler of C for the replay, is noted.
 func (b *rustBench) makeSides(ctx context.Context) error {
 	b.report.Versions.Peers = map[string]string{}
-	makers := []func(context.Context) (*side, error){b.plainSide, b.ourSide}
-	if b.wants("path") {
-		makers = append(makers, b.rootsSide)
+	makers := map[string]func(context.Context) (*side, error){
+		namePlain: b.plainSide, nameCcwrap: b.ourSide, "mapped": b.rootsSide, nameArchive: b.archiveSide, nameReplay: b.replaySide,
+		nameSccache: b.peer(nameSccache, b.sccacheSide), nameKache: b.peer(nameKache, b.kacheSide), nameMbx: b.peer(nameMbx, b.mbxSide),
 	}
-	for _, peer := range []struct {
-		name string
-		make func(context.Context, string) (*side, error)
-	}{{nameSccache, b.sccacheSide}, {nameKache, b.kacheSide}, {nameMbx, b.mbxSide}} {
-		program := b.o.Peers[peer.name]
-		err := errors.New("not installed")
-		if program != "" {
-			err = isProgram(program)
-		}
-		if err != nil {
-			b.absent = append(b.absent, Absent{Case: "all", Variant: peer.name, Why: err.Error()})
+	for _, name := range RustSides {
+		if !slices.Contains(b.o.Sides, name) {
+			b.absent = append(b.absent, Absent{Case: "all", Variant: name, Why: "not asked for"})
 			continue
 		}
-		b.report.Versions.Peers[peer.name] = b.firstLine(ctx, program, "--version")
-		makers = append(makers, func(ctx context.Context) (*side, error) { return peer.make(ctx, program) })
-	}
-	makers = append(makers, b.archiveSide, b.replaySide)
-	for _, make := range makers {
-		s, err := make(ctx)
+		s, err := makers[name](ctx)
 		if err != nil {
 			return err
 		}
@@ -65,6 +57,23 @@ func (b *rustBench) makeSides(ctx context.Context) error {
 		}
 	}
 	return b.settle(ctx)
+}
+
+// peer makes another cache's side where its program is.
+func (b *rustBench) peer(name string, make func(context.Context, string) (*side, error)) func(context.Context) (*side, error) {
+	return func(ctx context.Context) (*side, error) {
+		program := b.o.Peers[name]
+		err := errors.New("not installed")
+		if program != "" {
+			err = isProgram(program)
+		}
+		if err != nil {
+			b.absent = append(b.absent, Absent{Case: "all", Variant: name, Why: err.Error()})
+			return nil, nil
+		}
+		b.report.Versions.Peers[name] = b.firstLine(ctx, program, "--version")
+		return make(ctx, program)
+	}
 }
 
 func (b *rustBench) plainSide(context.Context) (*side, error) {
@@ -93,6 +102,9 @@ func (b *rustBench) ourSide(context.Context) (*side, error) {
 
 // rootsSide is for another path only.
 func (b *rustBench) rootsSide(context.Context) (*side, error) {
+	if !b.wants("path") {
+		return nil, nil
+	}
 	s, err := b.newSide(nameRoots)
 	if err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func rustOptions(t *testing.T) RustOptions {
 	writeFiles(t, project, twoCrates)
 	return RustOptions{
 		Programs: programs, Dir: dir, Env: os.Environ(), Now: time.Now, Progress: io.Discard, Project: project, Cargo: []string{"build"}, Jobs: 1,
-		Cases: []string{"warm", "commit", "path", "wrapper"}, Leaf: "app/src/main.rs", Mid: "part/src/lib.rs", First: 1, Rounds: 1, Plain: 1, Calls: 2,
+		Cases: []string{"warm", "commit", "path", "wrapper"}, Sides: RustSides, Leaf: "app/src/main.rs", Mid: "part/src/lib.rs", First: 1, Rounds: 1, Plain: 1, Calls: 2,
 	}
 }
 
@@ -131,15 +131,111 @@ func TestRust(t *testing.T) {
 	if numbers["warm, ccwrap: hits"] == 0 || numbers["leaf edited, target clean, ccwrap: hits"] == 0 {
 		t.Errorf("no hits of ccwrap in warm builds: %v", numbers)
 	}
-	if got, want := len(r.Gates), 5; got != want {
-		t.Errorf("%d gates, want %d: %+v", got, want, r.Gates)
+	var gates []string
+	for _, g := range r.Gates {
+		gates = append(gates, g.What)
+	}
+	if diff := cmp.Diff(gates, []string{
+		"warm build, wall, against the replay", "first build, CPU, against plain and a copy", "next commit, leaf, wall, against warm with plain compiles of what changed",
+		"next commit, amid the graph, wall, against warm with plain compiles of what changed", "CPU of a call of ccwrap",
+	}); diff != "" {
+		t.Errorf("gates (-got +want):\n%s", diff)
+	}
+}
+
+// The gate of a commit amid the graph is of medians: ours without target directory against ours warm and what plain cargo takes longer for
+// the edit than for nothing. A side that was not asked for has no gate.
+func TestGateOfNextCommit(t *testing.T) {
+	ms := func(list ...time.Duration) (samples []Sample) {
+		for i, n := range list {
+			samples = append(samples, Sample{Round: i, Wall: n * time.Millisecond})
+		}
+		return samples
+	}
+	samples := map[string]map[string][]Sample{
+		kindWarm:     {nameCcwrap: ms(1000, 1100, 5000)},
+		kindNoop:     {namePlain: ms(100), nameCcwrap: ms(900)},
+		kindMidKept:  {namePlain: ms(1000), nameCcwrap: ms(7000)},
+		kindMidClean: {nameCcwrap: ms(3000, 2000, 2500)},
+		kindFresh:    {nameCcwrap: ms(1100)},
+	}
+	b := &rustBench{suite: &suite{}, samples: samples}
+	want := []Gate{{
+		What: "next commit, amid the graph, wall, against warm with plain compiles of what changed", Gate: 1.3, Goal: 1.1, Measured: 1.25, Unit: "ratio", Met: true,
+	}}
+	if diff := cmp.Diff(b.gates(), want); diff != "" {
+		t.Errorf("gates() (-got +want):\n%s", diff)
+	}
+	delete(samples[kindMidKept], namePlain)
+	if got := b.gates(); len(got) > 0 {
+		t.Errorf("gates() without plain builds = %+v, want none", got)
+	}
+}
+
+// A round that does not fit is not begun, one that is broken off is forgotten but for the first.
+func TestRoundsAreWhole(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		limit     time.Duration
+		cancelled int // the turn in which ctx ends; 0: none
+		want      map[string][]int
+		cutOff    string
+	}{
+		{"all fit", 9 * time.Minute, 0, map[string][]int{namePlain: {0}, "a": {0, 1, 2}, "b": {0, 1, 2}}, ""},
+		{"two fit", 8 * time.Minute, 0, map[string][]int{namePlain: {0}, "a": {0, 1}, "b": {0, 1}}, "the limit left no time for round 3 of 3"},
+		{"broken off", 9 * time.Minute, 5, map[string][]int{namePlain: {0}, "a": {0}, "b": {0}}, ""},
+		{"broken off in the first", 9 * time.Minute, 2, map[string][]int{namePlain: {0}, "a": {0}}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			now := time.Now()
+			ctx, cancel := context.WithDeadline(t.Context(), now.Add(tt.limit))
+			defer cancel()
+			b := &rustBench{
+				suite:   &suite{Options: Options{Now: func() time.Time { return now }, Progress: io.Discard}, report: &Report{}},
+				samples: map[string]map[string][]Sample{}, counts: map[string]map[string][]float64{},
+				sides: []*side{{name: namePlain}, {name: "a"}, {name: "b"}},
+			}
+			turns := 0
+			err := b.rounds(ctx, "round", 3, 1, func(ctx context.Context, s *side, round int) error {
+				b.keep(kindWarm, s, round, Sample{})
+				b.note(kindWarm, s.name, float64(round))
+				if s.name == namePlain {
+					now = now.Add(2 * time.Minute)
+				}
+				now = now.Add(time.Minute)
+				if turns++; turns == tt.cancelled {
+					cancel()
+				}
+				return ctx.Err()
+			})
+			if (err != nil) != (tt.cancelled > 0) || b.cutOff != tt.cutOff {
+				t.Errorf("rounds() = %v, cut off by %q, want an end of ctx: %v, and %q", err, b.cutOff, tt.cancelled > 0, tt.cutOff)
+			}
+			got, noted := map[string][]int{}, map[string][]int{}
+			for name, samples := range b.samples[kindWarm] {
+				for _, s := range samples {
+					got[name] = append(got[name], s.Round)
+				}
+			}
+			for name, values := range b.counts[kindWarm] {
+				for _, v := range values {
+					noted[name] = append(noted[name], int(v))
+				}
+			}
+			if diff := cmp.Diff(got, tt.want); diff != "" {
+				t.Errorf("rounds of samples (-got +want):\n%s", diff)
+			}
+			if diff := cmp.Diff(noted, tt.want); diff != "" {
+				t.Errorf("rounds of numbers (-got +want):\n%s", diff)
+			}
+		})
 	}
 }
 
 // A run that is interrupted tells why and what it had; one whose project does not build is an error.
 func TestRustCutOff(t *testing.T) {
 	o := rustOptions(t)
-	o.Cases = []string{"warm"}
+	o.Cases, o.Sides = []string{"warm"}, []string{namePlain, nameCcwrap}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	o.Save = func(r *Report) error {
@@ -151,6 +247,15 @@ func TestRustCutOff(t *testing.T) {
 	r, err := RunRust(ctx, o)
 	if err != nil || r == nil || r.CutOff != "it is enough" || len(r.Cases) != 1 {
 		t.Errorf("RunRust() of an interrupted run = %+v, %v, want a report with one case", r, err)
+	}
+	var left []string
+	for _, a := range r.Absent {
+		if a.Why == "not asked for" {
+			left = append(left, a.Variant)
+		}
+	}
+	if want := []string{"mapped", nameSccache, nameKache, nameMbx, nameArchive, nameReplay}; !slices.Equal(left, want) {
+		t.Errorf("sides that were not asked for: %q, want %q", left, want)
 	}
 	o = rustOptions(t)
 	writeFiles(t, o.Project, map[string]string{"part/src/lib.rs": "pub fn one( {}\n"})

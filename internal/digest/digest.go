@@ -6,11 +6,13 @@
 package digest
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"strconv"
 	"strings"
 )
@@ -82,6 +84,30 @@ func (h *Hasher) Digest() Digest {
 	h.h.Sum(d.sum[:0])
 	return d
 }
+
+// Content reads bytes that lie in memory with their digest. Only NewContent pairs the two, so who is given a Content need not hash again.
+type Content struct {
+	*bytes.Reader
+	b []byte
+	d Digest
+}
+
+// NewContent hashes b, which must not change while the Content is in use.
+func NewContent(b []byte) *Content { return &Content{Reader: bytes.NewReader(b), b: b, d: Of(b)} }
+
+// Digest returns the digest of all the bytes, wherever the reading stands.
+func (c *Content) Digest() Digest { return c.d }
+
+// Bytes returns all the bytes, which are for reading only.
+func (c *Content) Bytes() []byte { return c.b }
+
+// Open returns another reader of the same Content, in the form in which stores take what is put.
+func (c *Content) Open() (io.ReadCloser, error) {
+	return &Content{Reader: bytes.NewReader(c.b), b: c.b, d: c.d}, nil
+}
+
+// Close does nothing.
+func (c *Content) Close() error { return nil }
 
 // Key names what prose describes: a compilation (the SHA-256 of its recipe) or a result (recipe and inputs).
 // The zero Key names nothing.

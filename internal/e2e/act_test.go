@@ -10,14 +10,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/compile-cache/compile-cache-action/internal/e2e/workplace"
 )
 
 // runner is one machine: its home, its PATH, and a directory of the cache that outlives jobs.
 type runner struct {
-	t    *testing.T
-	home string
-	path string
-	dir  string
+	t       *testing.T
+	home    string
+	path    string
+	dir     string
+	bucket  string   // a directory, which other runners may share
+	project string   // what is checked out
+	env     []string // of all steps
 }
 
 func newRunner(t *testing.T) *runner {
@@ -28,7 +33,10 @@ func newRunner(t *testing.T) *runner {
 		}
 	}
 	root := t.TempDir()
-	return &runner{t: t, home: filepath.Join(root, "home"), path: os.Getenv("PATH"), dir: filepath.Join(root, "cache")}
+	return &runner{
+		t: t, home: filepath.Join(root, "home"), path: os.Getenv("PATH"), dir: filepath.Join(root, "cache"), bucket: filepath.Join(root, "bucket"),
+		project: filepath.Join(copied, "examples", "jot"),
+	}
 }
 
 // job is how a job went.
@@ -39,21 +47,20 @@ type job struct {
 	summaries []string
 }
 
-// run runs the one job of a workflow on a fresh checkout of examples/jot. In the workflow DIR stands for the cache's directory
-// and PROGRAMS for the one of the programs.
+// run runs the one job of a workflow on a fresh checkout of the project. In the workflow DIR stands for the cache's directory, BUCKET for
+// the bucket and PROGRAMS for the directory of the programs.
 func (r *runner) run(workflow string) *job {
 	t := r.t
 	t.Helper()
 	checkout := t.TempDir()
-	example := filepath.Join(copied, "examples", "jot")
-	if err := os.CopyFS(checkout, os.DirFS(example)); err != nil {
+	if err := os.CopyFS(checkout, os.DirFS(r.project)); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(filepath.Join("testdata", workflow))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("PROGRAMS"), []byte(programs)), []byte("DIR"), []byte(r.dir))
+	text = []byte(strings.NewReplacer("PROGRAMS", work.Programs, "DIR", r.dir, "BUCKET", r.bucket).Replace(string(text)))
 	file := filepath.Join(checkout, ".github", "workflows", workflow)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		t.Fatal(err)
@@ -61,8 +68,8 @@ func (r *runner) run(workflow string) *job {
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"-c", "user.name=e2e", "-c", "user.email=e2e@localhost", "commit", "-qm", "jot"}} {
-		if _, err := output(checkout, "git", args...); err != nil {
+	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"-c", "user.name=e2e", "-c", "user.email=e2e@localhost", "commit", "-qm", "project"}} {
+		if _, err := workplace.Output(checkout, nil, "git", args...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -74,6 +81,9 @@ func (r *runner) run(workflow string) *job {
 		"--local-repository", name+"v1="+copied, "--local-repository", name+hookCommit(t)+"="+copied,
 		"--env", "GOCACHE="+goEnv(t, "GOCACHE"), "--env", "GOMODCACHE="+goEnv(t, "GOMODCACHE"), "--env", "GOPROXY=off",
 		"--env", "COMPILE_CACHE_IDLE_TIMEOUT=30s") // act kills no daemon, should one be left
+	for _, kv := range r.env {
+		cmd.Args = append(cmd.Args, "--env", kv)
+	}
 	cmd.Dir = checkout
 	cmd.Env = []string{"HOME=" + r.home, "PATH=" + r.path}
 	if err := os.MkdirAll(r.home, 0o755); err != nil {
@@ -178,7 +188,7 @@ func (j *job) stats() []stats {
 
 func goEnv(t *testing.T, name string) string {
 	t.Helper()
-	v, err := output(".", "go", "env", name)
+	v, err := workplace.Output(".", nil, "go", "env", name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ func units(t *testing.T) int {
 	t.Helper()
 	var n int
 	for _, dir := range []string{"src", "tests"} {
-		files, err := filepath.Glob(filepath.Join(repository, "examples", "jot", dir, "*.c"))
+		files, err := filepath.Glob(filepath.Join(work.Repository, "examples", "jot", dir, "*.c"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestRunsUncached(t *testing.T) {
 		j := newRunner(t).run("absent.yml")
 		j.succeeded(true)
 		j.logged("checks, 0 failures", "output dir is ''", "not running in this job")
-		j.summarized("### compile-cache: not running", "there is no program ccwrap in "+programs+"/none")
+		j.summarized("### compile-cache: not running", "there is no program ccwrap in "+work.Programs+"/none")
 	})
 	t.Run("unusable directory", func(t *testing.T) {
 		j := newRunner(t).run("unusable.yml")

@@ -56,7 +56,7 @@ func programDir(t *testing.T, scripts map[string]string) string {
 }
 
 func TestBootstrap(t *testing.T) {
-	script := filepath.Join(repository, "dist", "bootstrap.sh")
+	script := filepath.Join(work.Repository, "dist", "bootstrap.sh")
 	good := programDir(t, map[string]string{"ccwrap": "exit 0", "compile-cache": "echo compile-cache 1.0"})
 	broken := programDir(t, map[string]string{"ccwrap": "exit 0", "compile-cache": "echo bad image; echo ::set-env::1 >&2; exit 126"})
 	noGo := programDir(t, map[string]string{})
@@ -112,7 +112,7 @@ func TestHook(t *testing.T) {
 	if err != nil {
 		t.Skipf("no node: %v", err)
 	}
-	main, post := filepath.Join(repository, "dist", "hook", "main.js"), filepath.Join(repository, "dist", "hook", "post.js")
+	main, post := filepath.Join(work.Repository, "dist", "hook", "main.js"), filepath.Join(work.Repository, "dist", "hook", "post.js")
 	dir := programDir(t, map[string]string{
 		"good":   `echo "ran $*, dir $INPUT_DIR"`,
 		"fails":  `echo "ran $*"; exit 3`,

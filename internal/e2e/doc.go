@@ -7,6 +7,8 @@
 //
 // Package rust builds real workspaces with cargo through the product, and compares what comes out with plain builds.
 //
+// Package workplace is what they all need first: the programs, built, commands, and directories.
+//
 // What act does not do as a runner does: it kills no process at the end of a job, gives `run` steps variables that a runner
 // keeps to actions, and has no limit on summaries. No test here depends on these.
 package e2e

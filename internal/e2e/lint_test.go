@@ -32,7 +32,7 @@ type action struct {
 
 func readAction(t *testing.T, name string) *action {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(repository, name))
+	b, err := os.ReadFile(filepath.Join(work.Repository, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func readAction(t *testing.T, name string) *action {
 func TestWorkflowsLint(t *testing.T) {
 	var files []string
 	for _, pattern := range []string{".github/workflows/*.yml", "examples/workflows/*.yml", "internal/e2e/testdata/*.yml"} {
-		found, err := filepath.Glob(filepath.Join(repository, pattern))
+		found, err := filepath.Glob(filepath.Join(work.Repository, pattern))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("no workflow is %s (%v)", pattern, err)
 		}
@@ -66,7 +66,7 @@ func TestWorkflowsLint(t *testing.T) {
 // readmeWorkflow is the workflow that the README shows first.
 func readmeWorkflow(t *testing.T) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(repository, "README.md"))
+	b, err := os.ReadFile(filepath.Join(work.Repository, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestWorkflowsArePinned(t *testing.T) {
 	uses := regexp.MustCompile(`uses:\s*(\S+)`)
 	pinned := regexp.MustCompile(`@[0-9a-f]{40}$`)
 	for _, pattern := range []string{".github/workflows/*.yml", "examples/workflows/*.yml"} {
-		files, _ := filepath.Glob(filepath.Join(repository, pattern))
+		files, _ := filepath.Glob(filepath.Join(work.Repository, pattern))
 		for _, file := range files {
 			b, err := os.ReadFile(file)
 			if err != nil {
@@ -167,7 +167,7 @@ func TestInputsReachTheProgram(t *testing.T) {
 
 // TestReadmeListsInputs: every input has its row, and every row its input.
 func TestReadmeListsInputs(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(repository, "README.md"))
+	b, err := os.ReadFile(filepath.Join(work.Repository, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

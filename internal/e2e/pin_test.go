@@ -6,12 +6,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/compile-cache/compile-cache-action/internal/e2e/workplace"
 )
 
 // hookCommit returns the commit at which action.yml uses dist/hook.
 func hookCommit(t *testing.T) string {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(repository, "action.yml"))
+	b, err := os.ReadFile(filepath.Join(work.Repository, "action.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,28 +28,28 @@ func hookCommit(t *testing.T) string {
 // change of dist/hook: commit it, name that commit in action.yml, and commit that.
 func TestHookIsPinned(t *testing.T) {
 	commit := hookCommit(t)
-	if out, err := output(repository, "git", "rev-parse", "--is-shallow-repository"); err != nil || out != "false" {
+	if out, err := workplace.Output(work.Repository, nil, "git", "rev-parse", "--is-shallow-repository"); err != nil || out != "false" {
 		t.Fatalf("this needs the history, as of git fetch --unshallow: %s %v", out, err)
 	}
-	if _, err := output(repository, "git", "merge-base", "--is-ancestor", commit, "HEAD"); err != nil {
+	if _, err := workplace.Output(work.Repository, nil, "git", "merge-base", "--is-ancestor", commit, "HEAD"); err != nil {
 		t.Fatalf("commit %s, which action.yml names, is not in the history: %v", commit, err)
 	}
-	list, err := output(repository, "git", "ls-tree", "-r", "--name-only", commit, "dist/hook/")
+	list, err := workplace.Output(work.Repository, nil, "git", "ls-tree", "-r", "--name-only", commit, "dist/hook/")
 	if err != nil {
 		t.Fatal(err)
 	}
 	then := map[string]bool{}
 	for name := range strings.SplitSeq(list, "\n") {
 		then[name] = true
-		was, err := output(repository, "git", "rev-parse", commit+":"+name)
+		was, err := workplace.Output(work.Repository, nil, "git", "rev-parse", commit+":"+name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if is, err := output(repository, "git", "hash-object", name); err != nil || is != was {
+		if is, err := workplace.Output(work.Repository, nil, "git", "hash-object", name); err != nil || is != was {
 			t.Errorf("%s differs from the one of %s, which action.yml names (%v)", name, commit, err)
 		}
 	}
-	now, err := filepath.Glob(filepath.Join(repository, "dist", "hook", "*"))
+	now, err := filepath.Glob(filepath.Join(work.Repository, "dist", "hook", "*"))
 	if err != nil || len(now) == 0 {
 		t.Fatalf("dist/hook has %v, %v", now, err)
 	}

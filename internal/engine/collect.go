@@ -46,7 +46,9 @@ func (c *call) store(ctx context.Context, watch *key.Watch, flight *flight, plan
 			in.Paths = append(in.Paths, p)
 		}
 	}
-	blobs, bound, err := c.collect(watch)
+	var held contents
+	defer held.release()
+	blobs, bound, err := c.collect(watch, &held)
 	if err != nil {
 		return err
 	}
@@ -113,7 +115,7 @@ func (c *call) boundMessages(in *frontend.Inputs, templates ...[]byte) []string 
 		bound = union(bound, c.roots.Left(t))
 		spelled = spelled || bytes.IndexByte(t, 0) >= 0
 	}
-	if !spelled {
+	if !spelled || in.OnlyNotices {
 		return bound
 	}
 	for _, p := range in.Paths {
@@ -148,9 +150,9 @@ type blob struct {
 }
 
 // collect reads the outputs that this compile wrote and finds which roots their bytes hold.
-func (c *call) collect(watch *key.Watch) (blobs []blob, bound []string, err error) {
+func (c *call) collect(watch *key.Watch, held *contents) (blobs []blob, bound []string, err error) {
 	for _, o := range c.comp.Outputs {
-		b, found, err := c.collectOne(o, watch)
+		b, found, err := c.collectOne(o, watch, held)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -164,7 +166,7 @@ func (c *call) collect(watch *key.Watch) (blobs []blob, bound []string, err erro
 }
 
 // collectOne reads one output; nil where an optional one was not written.
-func (c *call) collectOne(o compile.Output, watch *key.Watch) (*blob, []string, error) {
+func (c *call) collectOne(o compile.Output, watch *key.Watch, held *contents) (*blob, []string, error) {
 	f, err := os.OpenFile(o.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if os.IsNotExist(err) && o.Optional {
 		return nil, nil, nil
@@ -186,18 +188,29 @@ func (c *call) collectOne(o compile.Output, watch *key.Watch) (*blob, []string, 
 		}
 		return nil, nil, compile.Refuse(compile.ReasonOutputFile, o.Path+" was not written by the compiler")
 	}
+	b := &blob{stored: compile.StoredOutput{Role: o.Role, Mode: 0o666, Text: o.Text}}
+	if before.Mode()&0o111 != 0 {
+		b.stored.Mode = 0o777
+	}
+	var content []byte
+	var n int64
 	scan := c.roots.NewScanner()
-	hash := digest.NewHasher()
-	var content bytes.Buffer
-	sinks := []io.Writer{hash, scan}
-	if o.Text {
-		sinks = nil
+	switch {
+	case o.Text:
+		content, err = held.read(f, before.Size())
+		n = int64(len(content))
+	case before.Size() <= inMemory:
+		content, err = held.read(f, before.Size())
+		whole := digest.NewContent(content)
+		b.stored.Blob, b.open = whole.Digest(), whole.Open
+		scan.Write(content)
+		n = int64(len(content))
+	default:
+		hash := digest.NewHasher()
+		n, err = io.Copy(io.MultiWriter(hash, scan), f)
+		b.stored.Blob = hash.Digest()
+		b.open = func() (io.ReadCloser, error) { return os.Open(o.Path) }
 	}
-	if o.Text || before.Size() <= inMemory {
-		content.Grow(int(min(before.Size(), inMemory)) + bytes.MinRead)
-		sinks = append(sinks, &content)
-	}
-	n, err := io.Copy(io.MultiWriter(sinks...), f)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -211,22 +224,10 @@ func (c *call) collectOne(o compile.Output, watch *key.Watch) (*blob, []string, 
 	if n == 0 && !o.Optional && !o.Empty && !o.Text {
 		return nil, nil, compile.Refuse(compile.ReasonOutputFile, o.Path+" is empty")
 	}
-	b := &blob{stored: compile.StoredOutput{Role: o.Role, Mode: 0o666, Text: o.Text}}
-	if before.Mode()&0o111 != 0 {
-		b.stored.Mode = 0o777
-	}
-	switch {
-	case o.Text:
-		text := c.roots.Template(content.Bytes())
-		b.stored.Blob = digest.Of(text)
-		b.open = opener(text)
-		return b, c.roots.Left(text), nil
-	case content.Len() == int(n):
-		b.stored.Blob = hash.Digest()
-		b.open = opener(content.Bytes())
-	default:
-		b.stored.Blob = hash.Digest()
-		b.open = func() (io.ReadCloser, error) { return os.Open(o.Path) }
+	if o.Text {
+		text := digest.NewContent(c.roots.Template(content))
+		b.stored.Blob, b.open = text.Digest(), text.Open
+		return b, c.roots.Left(text.Bytes()), nil
 	}
 	c.State.Learn(f.Fd(), o.Path, b.stored.Blob)
 	found := scan.Found()
@@ -236,10 +237,6 @@ func (c *call) collectOne(o compile.Output, watch *key.Watch) (*blob, []string, 
 		return b, c.roots.Names(), nil
 	}
 	return b, found, nil
-}
-
-func opener(b []byte) func() (io.ReadCloser, error) {
-	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
 }
 
 // removeHidden removes the files that a compiler was told to write for us. They are named one by one: to look for them would list

@@ -23,6 +23,7 @@ type making struct {
 	status         int
 	stdout, stderr []byte // templates
 	outputs        []blob
+	held           contents
 }
 
 // take reads what the compiler just made. An output that it did not write is not there.
@@ -35,7 +36,7 @@ func (r *rechecking) take(ran Ran) (*making, error) {
 	}
 	m := &making{status: ran.Status, stdout: r.roots.Template(ran.Stdout), stderr: r.roots.Template(ran.Stderr)}
 	for _, o := range r.comp.Outputs {
-		b, _, err := r.collectOne(o, r.watch)
+		b, _, err := r.collectOne(o, r.watch, &m.held)
 		var decline *compile.Decline
 		switch {
 		case errors.As(err, &decline) && decline.Reason == compile.ReasonOutputFile:
@@ -53,6 +54,7 @@ func (m *making) forget() {
 	for i := range m.outputs {
 		m.outputs[i].open = nil
 	}
+	m.held.release()
 }
 
 func (m *making) output(role string) *blob {

@@ -66,14 +66,14 @@ func (c *call) held(path string) ([]string, error) {
 		return nil, err
 	}
 	defer f.Close()
-	scan, hash := c.roots.NewScanner(), digest.NewHasher()
+	scan := c.roots.NewScanner()
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
-	if _, err := io.CopyBuffer(io.MultiWriter(scan, hash), onlyReader{f}, *buf); err != nil {
+	if _, err := io.CopyBuffer(scan, onlyReader{f}, *buf); err != nil {
 		return nil, err
 	}
 	found := scan.Found()
-	if hash.Digest() == d {
+	if after, err := c.State.Digest(path); err == nil && after == d {
 		c.scans.put(k, found)
 	}
 	return found, nil

@@ -69,7 +69,10 @@ type Inputs struct {
 	Absent []compile.AbsentNames
 	// Env are variables that count. Where names of paths are mapped, a value that lies below a mapped root is spelled with it: outputs that
 	// depend on such a value otherwise than by which files it led to must be bound, by BindPaths.
-	Env     []string
+	Env []string
+	// OnlyNotices says that the compiler's messages hold nothing but its notices of this compile's outputs, so no text of an input.
+	OnlyNotices bool
+
 	Once    []int  // indexes into Paths, see compile.InputSet
 	BindAll string // why the outputs depend on all roots, as in compile.Compilation; "" otherwise
 	// BindPaths are paths whose spelling decided the outputs, perhaps without a trace in them: the roots that they lie in are bound.

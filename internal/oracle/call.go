@@ -30,7 +30,7 @@ type Moment string
 // The moments of a compile, in order.
 const (
 	Started Moment = "started" // nothing has been read
-	Opened  Moment = "opened"  // the source has been read, its headers not
+	Opened  Moment = "opened"  // the sources have been read, headers, crates and libraries not
 	Read    Moment = "read"    // everything has been read, nothing written
 	Written Moment = "written" // the outputs are there
 )

@@ -69,12 +69,8 @@ func (w *world) chooseText(rng *rand.Rand, p string) string {
 
 // both returns an op on a file of the present checkout, most often with the same op in the other one.
 func (w *world) both(rng *rand.Rand, o op) []op {
-	other := o
-	for _, p := range []*string{&other.a, &other.b} {
-		if rest, ok := strings.CutPrefix(*p, fmt.Sprintf("p%d/", w.at)); ok {
-			*p = fmt.Sprintf("p%d/", 1-w.at) + rest
-		}
-	}
+	other, there := o, o.change().InOtherCheckout(w.at)
+	other.a, other.b = there.A, there.B
 	if rng.IntN(3) == 0 || other.a == o.a {
 		return []op{o}
 	}
@@ -154,10 +150,10 @@ func (w *world) chooseOps(rng *rand.Rand) []op {
 		v := variablePool[rng.IntN(len(variablePool))]
 		return one(op{kind: "setenv", a: v[0], b: v[1]})
 	case n < 67:
-		if len(w.names) == 0 {
+		if len(w.env.Names) == 0 {
 			return nil
 		}
-		name := w.names[rng.IntN(len(w.names))]
+		name := w.env.Names[rng.IntN(len(w.env.Names))]
 		if name == "PATH" {
 			return nil
 		}

@@ -16,7 +16,7 @@
 //
 // The tests of this package make a random project in two checkouts and change one thing a step: a file, a link, a variable,
 // an option, a tool, also in the middle of a compile. After each step the model alone says what is right, the engine
-// answers the same invocation, and outputs, modes, messages and status are compared (search_test.go). What a
+// answers the same invocation, and outputs, modes, messages and status are compared (package search). What a
 // wrong answer would look like is known too: each of a table of deliberate omissions must be caught (omission_test.go).
 //
 // Known difference: the words of a dependency file are wrapped by width, so one that is restored in a checkout whose path has another

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/compile-cache/compile-cache-action/internal/oracle/search"
 )
 
 // TestSearchIsThatOfGCC compares what the model reads with what gcc reads, by their dependency files, in random projects with
@@ -27,7 +29,7 @@ func TestSearchIsThatOfGCC(t *testing.T) {
 	if testing.Short() {
 		projects = 40
 	}
-	dir := scratchDir(t)
+	dir := search.ScratchDir(t)
 	compared := 0
 	for seed := range uint64(projects) {
 		w, err := newWorld(filepath.Join(dir, "w"), rand.New(rand.NewPCG(seed, 2)))

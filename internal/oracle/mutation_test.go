@@ -4,7 +4,6 @@ package oracle
 
 import (
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/oracle/search"
 )
 
 // op is one change of a world. Ops are plain data, so that a history can be replayed with some of it left out; what cannot be done
@@ -24,76 +24,25 @@ type op struct {
 	list [][]string
 }
 
+func (o op) change() search.Change { return search.Change{Kind: o.kind, A: o.a, B: o.b, N: o.n} }
+
 func (o op) String() string {
-	s := o.kind
-	for _, x := range []string{o.a, o.b} {
-		if _, text, ok := strings.Cut(x, string(Image(""))); ok {
-			x = "ELF " + text
-		}
-		if x != "" {
-			s += fmt.Sprintf(" %q", x)
-		}
-	}
 	if o.list != nil {
-		s += fmt.Sprint(" ", o.list)
+		return fmt.Sprint(o.change(), " ", o.list)
 	}
-	if o.n != 0 {
-		s += fmt.Sprint(" ", o.n)
-	}
-	return s
+	return o.change().String()
 }
 
 // apply makes the change.
 func (w *world) apply(o op) {
-	a, b := filepath.Join(w.dir, o.a), filepath.Join(w.dir, o.b)
+	if o.change().Apply(w.dir, time.Now()) {
+		return
+	}
 	switch o.kind {
-	case "write", "tool":
-		_ = os.MkdirAll(filepath.Dir(a), 0o755)
-		_ = os.WriteFile(a, []byte(o.b), 0o755)
-	case "replace": // by rename, as installers and editors do
-		_ = os.MkdirAll(filepath.Dir(a), 0o755)
-		if os.WriteFile(a+".new", []byte(o.b), 0o755) == nil {
-			_ = os.Rename(a+".new", a)
-		}
-	case "sneak": // same size, same time
-		fi, err := os.Stat(a)
-		if err != nil || fi.Size() != int64(len(o.b)) {
-			return
-		}
-		_ = os.WriteFile(a, []byte(o.b), 0o755)
-		_ = os.Chtimes(a, fi.ModTime(), fi.ModTime())
-	case "remove":
-		if fi, err := os.Lstat(a); err == nil && !fi.IsDir() {
-			_ = os.Remove(a)
-		}
-	case "touch":
-		_ = os.Chtimes(a, time.Now(), time.Now())
-	case "age": // a time in the past, of which there are few
-		t := time.Unix(1_700_000_000, 0).Add(time.Duration(o.n) * 400 * time.Millisecond)
-		_ = os.Chtimes(a, t, t)
-	case "chmod":
-		_ = os.Chmod(a, fs.FileMode(o.n))
-	case "swap":
-		if os.Rename(a, a+".swap") == nil {
-			_ = os.Rename(b, a)
-			_ = os.Rename(a+".swap", b)
-		}
-	case "rename":
-		if _, err := os.Lstat(b); err != nil {
-			_ = os.Rename(a, b)
-		}
-	case "link":
-		if fi, err := os.Lstat(a); err != nil || fi.Mode()&os.ModeSymlink != 0 {
-			_ = os.Remove(a)
-			_ = os.Symlink(o.b, a)
-		}
-	case "mkdir":
-		_ = os.MkdirAll(a, 0o755)
 	case "setenv":
-		w.setenv(o.a, o.b)
+		w.env.Set(o.a, o.b)
 	case "unset":
-		delete(w.env, o.a)
-		w.names = slices.DeleteFunc(w.names, func(n string) bool { return n == o.a })
+		w.env.Unset(o.a)
 	case "flags":
 		w.flags = o.list
 	case "at":
@@ -148,6 +97,19 @@ func (s step) String() string {
 		parts = append(parts, "outputs "+s.stale)
 	}
 	return "{" + strings.Join(parts, "; ") + "}"
+}
+
+// Without implements search.Step: parts are the changes, and last what becomes of old outputs.
+func (s step) Without(i int) (step, bool) {
+	switch {
+	case i < len(s.ops):
+		s.ops = slices.Delete(slices.Clone(s.ops), i, i+1)
+	case i == len(s.ops) && s.stale != "":
+		s.stale = ""
+	default:
+		return s, false
+	}
+	return s, true
 }
 
 // choose makes up the next steps, most often one. Where the last compile could not be cached because of its options, they are

@@ -3,7 +3,6 @@
 package oracle
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/engine"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 	"github.com/compile-cache/compile-cache-action/internal/key"
+	"github.com/compile-cache/compile-cache-action/internal/oracle/search"
 )
 
 // omission is a deliberate fault: one thing that the cache must heed is not heeded.
@@ -23,87 +23,25 @@ type omission struct {
 	parts
 }
 
-// forgetful is a front-end that forgets something.
-type forgetful struct {
-	frontend.Frontend
-	compilation func(*compile.Compilation)
-	toolchain   func(*compile.Toolchain)
-	inputs      func(*frontend.Inputs)
-	afterwards  func(*compile.Compilation)
-	first       map[string]*compile.Toolchain // if not nil, toolchains are never asked for again
-}
+func of(f search.Forget) parts { return parts{Parts: f.Parts()} }
 
-func (f *forgetful) Parse(inv *compile.Invocation, files frontend.Files) (*compile.Compilation, *compile.Decline) {
-	c, d := f.Frontend.Parse(inv, files)
-	if c != nil && f.compilation != nil {
-		f.compilation(c)
-	}
-	return c, d
-}
+func ofCompilation(f func(*compile.Compilation)) parts { return of(search.Forget{Compilation: f}) }
 
-func (f *forgetful) Toolchain(ctx context.Context, c *compile.Compilation, files frontend.Files, ask frontend.Prober) (*compile.Toolchain, error) {
-	id := c.Program + c.Language
-	if tc := f.first[id]; tc != nil {
-		return tc, nil
-	}
-	tc, err := f.Frontend.Toolchain(ctx, c, files, ask)
-	if err != nil {
-		return nil, err
-	}
-	if f.first != nil {
-		f.first[id] = tc
-	}
-	if f.afterwards != nil {
-		f.afterwards(c)
-	}
-	if f.toolchain != nil {
-		changed := *tc
-		changed.Files = slices.Clone(tc.Files)
-		f.toolchain(&changed)
-		tc = &changed
-	}
-	return tc, nil
-}
-
-func (f *forgetful) Inputs(ctx context.Context, c *compile.Compilation, tc *compile.Toolchain, run frontend.Run, files frontend.Files, ask frontend.Prober) (*frontend.Inputs, error) {
-	in, err := f.Frontend.Inputs(ctx, c, tc, run, files, ask)
-	if err == nil && f.inputs != nil {
-		f.inputs(in)
-	}
-	return in, err
-}
-
-func ofCompilation(f func(*compile.Compilation)) parts {
-	return parts{frontend: func(fe frontend.Frontend) frontend.Frontend { return &forgetful{Frontend: fe, compilation: f} }}
-}
-
-func ofToolchain(f func(*compile.Toolchain)) parts {
-	return parts{frontend: func(fe frontend.Frontend) frontend.Frontend { return &forgetful{Frontend: fe, toolchain: f} }}
-}
+func ofToolchain(f func(*compile.Toolchain)) parts { return of(search.Forget{Toolchain: f}) }
 
 func ofInputs(f func(*frontend.Inputs)) parts {
-	return parts{frontend: func(fe frontend.Frontend) frontend.Frontend { return &forgetful{Frontend: fe, inputs: f} }}
+	return of(search.Forget{Inputs: func(_ *compile.Compilation, in *frontend.Inputs) { f(in) }})
 }
 
-func ofTimes(f func(*frontend.FileInfo)) parts {
-	return parts{state: func(s *key.State) {
-		s.Adjust = func(fi frontend.FileInfo) frontend.FileInfo {
-			f(&fi)
-			return fi
-		}
-	}}
-}
+func ofTimes(f func(*frontend.FileInfo)) parts { return parts{Parts: search.OfTimes(f)} }
 
 // ofFacts drops facts that begin so, and what they bind.
 func ofFacts(prefix string) parts {
-	drop := func(c *compile.Compilation) {
-		n := len(c.Facts)
-		c.Facts = slices.DeleteFunc(slices.Clone(c.Facts), func(f string) bool { return strings.HasPrefix(f, prefix) })
-		if len(c.Facts) < n && c.BindAll == "apparent-directory" {
+	return of(search.Forget{Afterwards: func(c *compile.Compilation) {
+		if search.DropFacts(c, prefix) && c.BindAll == "apparent-directory" {
 			c.BindAll = ""
 		}
-	}
-	return parts{frontend: func(fe frontend.Frontend) frontend.Frontend { return &forgetful{Frontend: fe, afterwards: drop} }}
+	}})
 }
 
 // withoutTool drops a part of the toolchain.
@@ -132,18 +70,7 @@ func withoutInput(drop func(index int, path string) bool) parts {
 }
 
 // withoutNames drops names that must be absent.
-func withoutNames(drop func(name string) bool) parts {
-	return ofInputs(func(in *frontend.Inputs) {
-		var groups []compile.AbsentNames
-		for _, g := range in.Absent {
-			g.Names = slices.DeleteFunc(slices.Clone(g.Names), drop)
-			if len(g.Names) > 0 {
-				groups = append(groups, g)
-			}
-		}
-		in.Absent = groups
-	})
-}
+func withoutNames(drop func(name string) bool) parts { return parts{Parts: search.WithoutNames(drop)} }
 
 // focused makes some changes more often.
 func focused(p parts, focus func(*world) []op) parts {
@@ -268,9 +195,7 @@ func omissions() []omission {
 		{"the compiler proper", focused(withoutTool("cc1"), replacing("tc0/"+ProgramDir+"/cc1"))},
 		{"the driver", focused(withoutTool("driver"), replacing("tc0/bin/gcc"))},
 		{"specs", focused(withoutTool("specs"), replacing("tc0/"+LibDir+"/specs"))},
-		{"toolchains after the first question", parts{frontend: func(fe frontend.Frontend) frontend.Frontend {
-			return &forgetful{Frontend: fe, first: map[string]*compile.Toolchain{}}
-		}}},
+		{"toolchains after the first question", of(search.Forget{Tools: func(c *compile.Compilation) string { return c.Program + c.Language }})},
 		{"the locale", withoutVariables("LANG", "LC_ALL", "LC_MESSAGES", "LANGUAGE")},
 		{"SOURCE_DATE_EPOCH", withoutVariables("SOURCE_DATE_EPOCH")},
 		{"CPATH", ofCompilation(func(c *compile.Compilation) {
@@ -291,15 +216,15 @@ func omissions() []omission {
 				c.Outputs[i].Replaced = false
 			}
 		})},
-		{"the terminal", parts{invocation: func(inv *compile.Invocation) { inv.Columns = 0 }}},
-		{"the umask", parts{invocation: func(inv *compile.Invocation) { inv.Umask = 0o022 }}},
+		{"the terminal", parts{Parts: search.Parts{Invocation: func(inv *compile.Invocation) { inv.Columns = 0 }}}},
+		{"the umask", parts{Parts: search.Parts{Invocation: func(inv *compile.Invocation) { inv.Umask = 0o022 }}}},
 		{"change times", ofTimes(func(fi *frontend.FileInfo) { fi.Ctime = fi.Mtime })},
 		{"all file times", ofTimes(func(fi *frontend.FileInfo) {
 			if fi.Ino != 0 { // the clock has none
 				fi.Ctime, fi.Mtime = 1, 1
 			}
 		})},
-		{"that times are coarse", parts{tick: 40 * time.Millisecond, focus: hasty, state: func(s *key.State) { s.Fine = true }}},
+		{"that times are coarse", focused(parts{Parts: search.Parts{Tick: 40 * time.Millisecond, State: func(s *key.State) { s.Fine = true }}}, hasty)},
 		{"changes during the compile", ofTimes(func(fi *frontend.FileInfo) {
 			if fi.Ino != 0 {
 				fi.Mtime -= int64(time.Hour)
@@ -308,33 +233,22 @@ func omissions() []omission {
 		})},
 		{"other writers of an output", parts{apart: true}},
 		{"messages that were cut", parts{believed: true}},
-		{"messages", parts{answer: func(a *engine.Answer) {
+		{"messages", parts{Parts: search.Parts{Answer: func(a *engine.Answer) {
 			if a.Replay != nil {
 				a.Replay.Stderr = nil
 			}
-		}}},
+		}}}},
 	}
 }
 
 // TestOmissions proves that the search can fail: each omission is found.
 func TestOmissions(t *testing.T) {
-	const within = 3000
 	total := 0
 	for _, o := range omissions() {
 		t.Run(o.name, func(t *testing.T) {
-			n := newCounts()
-			var f *failure
-			for seed := uint64(1000); f == nil && n.cases < within; seed++ {
-				var err error
-				if f, err = explore(scratchDir(t)+"/w", seed, worldSteps, o.parts, n); err != nil {
-					t.Fatal(err)
-				}
-			}
-			total += n.cases
-			if f == nil {
-				t.Fatalf("not found in %d cases: %v", n.cases, n)
-			}
-			t.Logf("wrong %s after %d cases", filepath.Base(f.wrong.what), n.cases)
+			f, n := searching(o.parts).Find(t, worldSteps)
+			total += n.Cases
+			t.Logf("wrong %s after %d cases", filepath.Base(f.Wrong.What), n.Cases)
 		})
 	}
 	t.Logf("%d cases in all", total)

@@ -25,6 +25,7 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/cc"
 	"github.com/compile-cache/compile-cache-action/internal/key"
+	"github.com/compile-cache/compile-cache-action/internal/oracle/search"
 )
 
 // process is the wrapper of one invocation of a real compiler.
@@ -94,7 +95,7 @@ func (r result) differences(other result) []string {
 	var out []string
 	for name, v := range r {
 		if w, ok := other[name]; !ok || v != w {
-			out = append(out, name+": "+firstDifference(v, w))
+			out = append(out, name+": "+search.FirstDifference(v, w))
 		}
 	}
 	for name := range other {
@@ -120,7 +121,7 @@ func TestRealCompilers(t *testing.T) {
 			}
 			r := &realSearch{program: program, outcomes: map[compile.Outcome]int{}, reasons: map[string]int{}}
 			for seed := range uint64(projects) {
-				r.project(t, scratchDir(t), seed, steps)
+				r.project(t, search.ScratchDir(t), seed, steps)
 				if t.Failed() {
 					return
 				}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/oracle/search"
 )
 
 // world is a directory with two checkouts of one project, two toolchains, and the way the compiler is called at present.
@@ -29,8 +30,7 @@ type world struct {
 	output   string // as spelled after -o
 	driver   string
 	flags    [][]string // options with their values; {R} is the checkout, {r} the way to it from cwd, {W} is dir
-	env      map[string]string
-	names    []string // of env, in order
+	env      search.Variables
 	umask    uint32
 	columns  int
 	clock    int // seconds
@@ -69,22 +69,11 @@ func (w *world) invocation() *compile.Invocation {
 		source = "{R}/" + w.source
 	}
 	inv.Args = append(inv.Args, "-c", w.fill(source), "-o", w.fill(w.output))
-	for _, name := range w.names {
-		if v, ok := w.env[name]; ok {
-			inv.Env = append(inv.Env, name+"="+w.fill(v))
-		}
-	}
+	inv.Env = w.env.List(w.fill)
 	return inv
 }
 
 func (w *world) now() time.Time { return time.Date(2026, 1, 2, 3, 0, w.clock, 0, time.UTC) }
-
-func (w *world) setenv(name, value string) {
-	if _, ok := w.env[name]; !ok {
-		w.names = append(w.names, name)
-	}
-	w.env[name] = value
-}
 
 // Names of the project.
 var (
@@ -97,7 +86,7 @@ var (
 
 // newWorld writes the world of a seed.
 func newWorld(dir string, rng *rand.Rand) (*world, error) {
-	w := &world{dir: dir, env: map[string]string{}, driver: "gcc", umask: 0o022, contents: map[string][]string{}}
+	w := &world{dir: dir, driver: "gcc", umask: 0o022, contents: map[string][]string{}}
 	for i := range 2 {
 		tc := fmt.Sprintf("%s/tc%d", dir, i)
 		if err := WriteToolchain(tc, "1"); err != nil {
@@ -177,11 +166,11 @@ func newWorld(dir string, rng *rand.Rand) (*world, error) {
 	w.cwd = []string{"", "build", "nested", "nested/deep"}[rng.IntN(4)]
 	w.absolute = rng.IntN(3) == 0
 	w.output = outputNames[0]
-	w.setenv("PATH", "{W}/early:{W}/bin")
+	w.env.Set("PATH", "{W}/early:{W}/bin")
 	home := []string{"{W}/home", "{W}", "{R}"}[rng.IntN(3)]
-	w.setenv("HOME", home)
+	w.env.Set("HOME", home)
 	if rng.IntN(4) == 0 {
-		w.setenv("GITHUB_WORKSPACE", "{R}")
+		w.env.Set("GITHUB_WORKSPACE", "{R}")
 	}
 	w.flags = [][]string{{"-I", "{r}/inc0"}}
 	for range 4 + rng.IntN(5) {

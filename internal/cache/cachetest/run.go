@@ -231,7 +231,13 @@ func runSources(t *testing.T, store cache.Store) {
 			t.Errorf("%s: Open = %v, want ErrNotFound", name, err)
 		}
 	}
-	if err := store.Put(ctx, d, reader(content)); err != nil {
+	if err := store.Put(ctx, d, digest.NewContent([]byte(content[1:])).Open); err == nil {
+		t.Error("Put of another hashed content = nil, want an error")
+	}
+	if _, err := store.Open(ctx, d); !errors.Is(err, cache.ErrNotFound) {
+		t.Errorf("Open after another content was put = %v, want ErrNotFound", err)
+	}
+	if err := store.Put(ctx, d, digest.NewContent([]byte(content)).Open); err != nil {
 		t.Fatalf("Put = %v", err)
 	}
 	if got, err := ReadBlob(ctx, store, d); err != nil || got != content {

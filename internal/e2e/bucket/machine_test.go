@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/compile-cache/compile-cache-action/internal/e2e/realm"
+	"github.com/compile-cache/compile-cache-action/internal/e2e/workplace"
 )
 
 // machine has an instance of the product, and nothing of other machines'.
@@ -28,9 +29,6 @@ type machine struct {
 // newMachine makes a machine whose jobs use a bucket. Its daemons end with the test.
 func newMachine(t *testing.T, bucket string) *machine {
 	t.Helper()
-	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
-		t.Skipf("daemons are found by /proc: %v", err)
-	}
 	m := &machine{t: t, root: directory(t), setting: map[string]string{
 		"PATH": os.Getenv("PATH"), "LC_ALL": "C", "COMPILE_CACHE_IDLE_TIMEOUT": "2m", "COMPILE_CACHE_BUCKET": bucket,
 		"AWS_EC2_METADATA_DISABLED": "true", // whoever runs this may be a machine of Amazon's
@@ -40,28 +38,14 @@ func newMachine(t *testing.T, bucket string) *machine {
 	if err := os.MkdirAll(m.setting["HOME"], 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"ccwrap", "compile-cache"} {
-		// The path of the program tells the machine's daemons from others.
-		if err := linkFile(filepath.Join(programs, name), filepath.Join(m.root, "programs", name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("log of %s:\n%s", m.root, m.log())
-		}
-		m.kill()
-	})
+	work.Install(t, m.root, m.dir)
 	return m
 }
 
 // with returns the same machine with more settings: pairs of names and values.
 func (m *machine) with(pairs ...string) *machine {
 	c := *m
-	c.setting = maps.Clone(m.setting)
-	for i := 0; i < len(pairs); i += 2 {
-		c.setting[pairs[i]] = pairs[i+1]
-	}
+	c.setting = workplace.With(m.setting, pairs...)
 	return &c
 }
 
@@ -121,15 +105,7 @@ func github(t *testing.T, run int, event, ref, protected string, payload map[str
 }
 
 // env returns the environment of a job on the machine.
-func (m *machine) env(j job) []string {
-	all := maps.Clone(m.setting)
-	maps.Copy(all, j)
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		list = append(list, name+"="+all[name])
-	}
-	return list
-}
+func (m *machine) env(j job) []string { return workplace.Environment(m.setting, j) }
 
 // command runs one of the product's commands in a job.
 func (m *machine) command(j job, args ...string) *result {
@@ -294,37 +270,5 @@ func (s *stats) outcomes(t *testing.T, hits map[string]int, misses int) {
 	}
 }
 
-// daemons are the processes of the machine's daemons.
-func (m *machine) daemons() (pids []int) {
-	found, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	for _, file := range found {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has ended
-		}
-		if strings.HasPrefix(string(b), filepath.Join(m.root, "programs", "compile-cache")+"\x00daemon\x00") {
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-			if err != nil {
-				m.t.Fatal(err)
-			}
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
 // kill ends the machine's daemons as a power cut does.
-func (m *machine) kill() {
-	for _, pid := range m.daemons() {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
-}
-
-// log is what the machine's daemons wrote.
-func (m *machine) log() string {
-	b, _ := os.ReadFile(filepath.Join(m.dir, "log", "daemon.log"))
-	return string(b)
-}
+func (m *machine) kill() { workplace.Kill(m.root) }

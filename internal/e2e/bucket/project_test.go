@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -14,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/compile-cache/compile-cache-action/internal/e2e/workplace"
 )
 
 // result is what a build left.
@@ -40,7 +41,7 @@ func checkout(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-	from := filepath.Join(repository, "examples", "jot")
+	from := filepath.Join(work.Repository, "examples", "jot")
 	files := []string{"Makefile"}
 	for _, part := range []string{"src", "tests"} {
 		found, err := os.ReadDir(filepath.Join(from, part))
@@ -52,7 +53,7 @@ func checkout(t *testing.T, dir string) {
 		}
 	}
 	for _, name := range files {
-		if err := copyFile(filepath.Join(from, name), filepath.Join(dir, name)); err != nil {
+		if err := workplace.Copy(filepath.Join(from, name), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -61,11 +62,11 @@ func checkout(t *testing.T, dir string) {
 // units is how many files of examples/jot are compiled: all, and those of the program without its tests.
 func units(t *testing.T) (all, program int) {
 	t.Helper()
-	src, err := filepath.Glob(filepath.Join(repository, "examples", "jot", "src", "*.c"))
+	src, err := filepath.Glob(filepath.Join(work.Repository, "examples", "jot", "src", "*.c"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	tests, err := filepath.Glob(filepath.Join(repository, "examples", "jot", "tests", "*.c"))
+	tests, err := filepath.Glob(filepath.Join(work.Repository, "examples", "jot", "tests", "*.c"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,19 +79,11 @@ func units(t *testing.T) (all, program int) {
 // execute runs a build in dir.
 func execute(t *testing.T, dir string, env []string, argv ...string) *result {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env = dir, env
-	var stdout, stderr strings.Builder
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.WaitDelay = time.Minute // a daemon that kept our pipes would be a defect, not a hang
-	from := time.Now()
-	err := cmd.Run()
-	r := &result{took: time.Since(from), stdout: stdout.String(), stderr: stderr.String()}
-	if cmd.ProcessState == nil || err != nil && !cmd.ProcessState.Exited() {
-		t.Fatalf("%s: %v\n%s", strings.Join(argv, " "), err, r.stderr)
+	r, err := workplace.Start(t.Context(), dir, env, argv...)()
+	if err != nil {
+		t.Fatal(err)
 	}
-	r.status = cmd.ProcessState.ExitCode()
-	return r
+	return &result{status: r.Status, stdout: r.Stdout, stderr: r.Stderr, took: r.Took}
 }
 
 // tree returns the files under dir: mode and contents of each.

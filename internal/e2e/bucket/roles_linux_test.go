@@ -17,7 +17,7 @@ func newCloud(t *testing.T) *realm.Cloud {
 	if err := realm.MayNetwork(); err != nil {
 		t.Skip(err)
 	}
-	guide, err := os.ReadFile(filepath.Join(repository, "docs", "bucket.md"))
+	guide, err := os.ReadFile(filepath.Join(work.Repository, "docs", "bucket.md"))
 	if err != nil {
 		t.Fatal(err)
 	}

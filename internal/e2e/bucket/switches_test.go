@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/compile-cache/compile-cache-action/internal/e2e/workplace"
 )
 
 // READONLY reads the bucket and writes nothing to it.
@@ -42,7 +44,7 @@ func TestDisableAsksNothing(t *testing.T) {
 	if requests := f.Requests(); len(requests) > 0 {
 		t.Errorf("%d requests, the first %s %s", len(requests), requests[0].Method, requests[0].Path)
 	}
-	if pids := m.daemons(); len(pids) > 0 {
+	if pids := workplace.Daemons(m.root); len(pids) > 0 {
 		t.Errorf("daemons %v run", pids)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -20,16 +19,17 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/compile-cache/compile-cache-action/internal/e2e/realm"
+	"github.com/compile-cache/compile-cache-action/internal/e2e/workplace"
 )
 
 // tool builds a tool of this module, where it is not built yet, and returns its path.
 func tool(t *testing.T, name string) string {
 	t.Helper()
-	out, err := exec.Command("go", "tool", "-n", name).Output()
+	path, err := workplace.Tool(name)
 	if err != nil {
-		t.Fatalf("go tool -n %s: %v", name, err)
+		t.Fatal(err)
 	}
-	return strings.TrimSpace(string(out))
+	return path
 }
 
 // front puts a front before a gateway, on loopback.

@@ -2,16 +2,12 @@ package rust
 
 import (
 	"encoding/json"
-	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/compile-cache/compile-cache-action/internal/e2e/workplace"
 )
 
 // machine has an instance of the product, and nothing of other machines' but the fetched crates.
@@ -25,13 +21,10 @@ type machine struct {
 // newMachine makes a machine. Its daemons end with the test.
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
-		t.Skipf("skipped: daemons are found by /proc: %v", err)
-	}
 	m := &machine{t: t, root: directory(t)}
 	m.dir = filepath.Join(m.root, "cache")
 	m.setting = map[string]string{
-		"PATH": os.Getenv("PATH"), "HOME": filepath.Join(work, "home"), "LC_ALL": "C",
+		"PATH": os.Getenv("PATH"), "HOME": filepath.Join(work.Dir, "home"), "LC_ALL": "C",
 		"CARGO_HOME": crates, "CARGO_NET_OFFLINE": "true", "CARGO_TERM_COLOR": "never", "CARGO_INCREMENTAL": "0",
 		"COMPILE_CACHE_DIR": m.dir, "COMPILE_CACHE_IDLE_TIMEOUT": "5m",
 	}
@@ -41,19 +34,7 @@ func newMachine(t *testing.T) *machine {
 	if err := os.MkdirAll(m.setting["HOME"], 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"ccwrap", "compile-cache"} {
-		// The path of the program tells the machine's daemons from others.
-		if err := linkFile(filepath.Join(programs, name), m.program(name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			b, _ := os.ReadFile(filepath.Join(m.dir, "log", "daemon.log"))
-			t.Logf("log of %s:\n%s", m.root, b)
-		}
-		m.kill()
-	})
+	work.Install(t, m.root, m.dir)
 	return m
 }
 
@@ -63,10 +44,7 @@ func (m *machine) program(name string) string { return filepath.Join(m.root, "pr
 // with returns the same machine with more settings: pairs of names and values.
 func (m *machine) with(pairs ...string) *machine {
 	c := *m
-	c.setting = maps.Clone(m.setting)
-	for i := 0; i < len(pairs); i += 2 {
-		c.setting[pairs[i]] = pairs[i+1]
-	}
+	c.setting = workplace.With(m.setting, pairs...)
 	return &c
 }
 
@@ -96,30 +74,11 @@ func (m *machine) execute(dir string, argv ...string) *result {
 
 // start runs a command in dir; the function it returns waits for it.
 func (m *machine) start(dir string, argv ...string) func() (*result, error) {
-	cmd := exec.CommandContext(m.t.Context(), argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env = dir, m.env()
-	var stdout, stderr strings.Builder
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.WaitDelay = time.Minute // a daemon that kept our pipes would be a defect, not a hang
-	from := time.Now()
-	err := cmd.Start()
+	wait := workplace.Start(m.t.Context(), dir, workplace.Environment(m.setting), argv...)
 	return func() (*result, error) {
-		if err != nil {
-			return nil, err
-		}
-		err := cmd.Wait()
-		if cmd.ProcessState == nil || err != nil && !cmd.ProcessState.Exited() {
-			return nil, err
-		}
-		return &result{status: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), took: time.Since(from)}, nil
+		r, err := wait()
+		return &result{status: r.Status, stdout: r.Stdout, stderr: r.Stderr, took: r.Took}, err
 	}
-}
-
-func (m *machine) env() (list []string) {
-	for _, name := range slices.Sorted(maps.Keys(m.setting)) {
-		list = append(list, name+"="+m.setting[name])
-	}
-	return list
 }
 
 // command runs one of the product's commands.
@@ -190,36 +149,5 @@ func (s *stats) everything(t *testing.T, want int) {
 	t.Helper()
 	if got := s.Outcomes["hit"]; got == 0 || got != s.compiles() || want >= 0 && got != want {
 		t.Errorf("%d hits of %d compiles, want all of %d: %v, because %v", got, s.compiles(), want, s.Outcomes, s.Reasons)
-	}
-}
-
-// daemons are the processes of the machine's daemons.
-func (m *machine) daemons() (pids []int) {
-	m.t.Helper()
-	found, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	for _, file := range found {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has ended
-		}
-		program, rest, _ := strings.Cut(string(b), "\x00")
-		if strings.HasPrefix(program, m.root+"/") && strings.HasPrefix(rest, "daemon\x00") {
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-			if err != nil {
-				m.t.Fatal(err)
-			}
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
-
-// kill ends the machine's daemons as a power cut does.
-func (m *machine) kill() {
-	for _, pid := range m.daemons() {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }

@@ -4,35 +4,25 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/compile-cache/compile-cache-action/internal/e2e/workplace"
 )
 
 // What TestMain makes for all tests.
 var (
-	work     string // for everything, short enough for sockets
-	programs string // directory of ccwrap and compile-cache
-	crates   string // CARGO_HOME, with the crates that testdata/small uses
-	rustup   string // RUSTUP_HOME; "" where cargo is no proxy of rustup's
+	work   *workplace.Place
+	crates string // CARGO_HOME, with the crates that testdata/small uses
+	rustup string // RUSTUP_HOME; "" where cargo is no proxy of rustup's
 )
 
-func TestMain(m *testing.M) {
-	os.Exit(run(m))
-}
+func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	var err error
-	if work, err = os.MkdirTemp("", "rust"); err == nil {
-		err = prepare()
-	}
-	defer func() {
-		if err := os.RemoveAll(work); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	}()
+	err := prepare()
+	defer work.Remove()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -41,18 +31,10 @@ func run(m *testing.M) int {
 }
 
 func prepare() (err error) {
-	// The tests compare paths with those that programs say, which have no symbolic links in them.
-	if work, err = filepath.EvalSymlinks(work); err != nil {
+	if work, err = workplace.New("../../.."); err != nil {
 		return err
 	}
-	repository, err := filepath.Abs("../../..")
-	if err != nil {
-		return err
-	}
-	programs, crates = filepath.Join(work, "programs"), filepath.Join(work, "crates")
-	if _, err := output(repository, nil, "go", "build", "-o", programs+"/", "./cmd/ccwrap", "./cmd/compile-cache"); err != nil {
-		return err
-	}
+	crates = filepath.Join(work.Dir, "crates")
 	if rustup = os.Getenv("RUSTUP_HOME"); rustup == "" {
 		if home, err := os.UserHomeDir(); err == nil {
 			rustup = filepath.Join(home, ".rustup")
@@ -67,42 +49,17 @@ func prepare() (err error) {
 // fetch brings the crates of a workspace into CARGO_HOME. Registries have bad minutes.
 func fetch(workspace string) (err error) {
 	for range 3 {
-		if _, err = output(workspace, append(os.Environ(), "CARGO_HOME="+crates), "cargo", "fetch", "--locked"); err == nil {
+		if _, err = workplace.Output(workspace, append(os.Environ(), "CARGO_HOME="+crates), "cargo", "fetch", "--locked"); err == nil {
 			return nil
 		}
 	}
 	return err
 }
 
-// output runs a command in dir and returns what it wrote to stdout; a nil environment is ours.
-func output(dir string, env []string, name string, args ...string) (string, error) {
-	cmd := exec.Command(name, args...)
-	cmd.Dir, cmd.Env = dir, env
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, stderr.String())
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
-var made struct {
-	mu   sync.Mutex
-	dirs int
-}
-
 // directory returns a new directory with a short name.
 func directory(t *testing.T) string {
 	t.Helper()
-	made.mu.Lock()
-	made.dirs++
-	dir := filepath.Join(work, fmt.Sprint("d", made.dirs))
-	made.mu.Unlock()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return work.Directory(t)
 }
 
 // checkout copies a workspace to dir, as a fresh clone would: each file gets the time of the copying. A target directory of whoever
@@ -122,7 +79,7 @@ func checkout(t *testing.T, workspace, dir string) {
 		if err != nil {
 			return err
 		}
-		return copyFile(path, filepath.Join(dir, name))
+		return workplace.Copy(path, filepath.Join(dir, name))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -131,30 +88,6 @@ func checkout(t *testing.T, workspace, dir string) {
 	if err := os.MkdirAll(filepath.Join(dir, ".git"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// linkFile gives a program another name. A copy would be open for writing while another test starts a process, which inherits the
-// descriptor, and a program that somebody may write to cannot be executed.
-func linkFile(from, to string) error {
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	return os.Link(from, to)
-}
-
-func copyFile(from, to string) error {
-	fi, err := os.Stat(from)
-	if err != nil {
-		return err
-	}
-	b, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(to, b, fi.Mode().Perm())
 }
 
 // files are a workspace in a test: name -> contents.

@@ -163,7 +163,7 @@ func (g *gathering) scanInputs() error {
 			}
 		}
 	}
-	if err := g.scanOperators(); err != nil {
+	if err := g.operators(); err != nil {
 		return err
 	}
 	for i := range g.inputs {
@@ -184,6 +184,33 @@ func (g *gathering) scanInputs() error {
 		}
 	}
 	g.union.addSigns(&g.args)
+	return nil
+}
+
+// operators reads the inputs once more, where one of them makes a macro stand for __has_include.
+func (g *gathering) operators() error {
+	var all facts
+	for _, input := range g.inputs {
+		all.addOperators(input.facts.operators)
+	}
+	if len(all.operators) == 0 {
+		return nil
+	}
+	for _, arg := range g.c.Args {
+		for _, op := range all.operators {
+			if strings.Contains(arg, op.name) {
+				return compile.Refuse(compile.ReasonComputed, arg)
+			}
+		}
+	}
+	for i := range g.inputs {
+		input := &g.inputs[i]
+		text, d, err := g.files.Read(input.path, maxSource)
+		if err != nil || d != input.digest {
+			return compile.Refuse(compile.ReasonInputChanged, input.path)
+		}
+		input.facts = scan(text, all.operators...)
+	}
 	return nil
 }
 

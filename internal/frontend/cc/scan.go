@@ -15,18 +15,18 @@ type facts struct {
 
 	defines []string // file names that are values of macros
 
-	computed    bool // an #include or #embed whose operand is a macro
-	computedHas bool // a __has_include or __has_embed whose operand is a macro
-	operators   []operator
-	once        bool   // #pragma once
-	refuse      string // a directive that no key can cover, "" for none
-	modules     bool   // a C++20 module or import declaration
-	asm         bool   // an asm keyword
-	asmFiles    bool   // text that could make an assembler read a file
-	fileNames   bool   // __FILE__ or another way to the spelling of a path
-	callerFile  bool   // __builtin_FILE; fileNames is set, too
-	location    bool   // source_location; fileNames is set, too
-	paste       bool   // the ## operator
+	computed    bool       // an #include or #embed whose operand is a macro
+	computedHas bool       // a __has_include or __has_embed whose operand is a macro
+	operators   []operator // macros that stand for __has_include
+	once        bool       // #pragma once
+	refuse      string     // a directive that no key can cover, "" for none
+	modules     bool       // a C++20 module or import declaration
+	asm         bool       // an asm keyword
+	asmFiles    bool       // text that could make an assembler read a file
+	fileNames   bool       // __FILE__ or another way to the spelling of a path
+	callerFile  bool       // __builtin_FILE; fileNames is set, too
+	location    bool       // source_location; fileNames is set, too
+	paste       bool       // the ## operator
 
 	lines        []string // absolute paths that #line gives
 	lineComputed bool     // a #line whose name is a macro or holds escapes
@@ -53,6 +53,13 @@ const (
 	kindHasEmbed
 )
 
+// operator is a macro that stands for __has_include, as in xxhash (#define XXH_HAS_INCLUDE __has_include), or passes its argument on, as in
+// fmt (#define FMT_HAS_INCLUDE(x) __has_include(x)).
+type operator struct {
+	name   string
+	passes bool
+}
+
 // merge adds what other says.
 func (f *facts) merge(other *facts) {
 	for _, in := range other.includes {
@@ -67,9 +74,7 @@ func (f *facts) merge(other *facts) {
 	}
 	f.computed = f.computed || other.computed
 	f.computedHas = f.computedHas || other.computedHas
-	for _, o := range other.operators {
-		f.addOperator(o)
-	}
+	f.addOperators(other.operators)
 	f.once = f.once || other.once
 	if f.refuse == "" {
 		f.refuse = other.refuse
@@ -88,6 +93,15 @@ func (f *facts) merge(other *facts) {
 	f.time.merge(other.time)
 }
 
+// addOperators adds macros, each once.
+func (f *facts) addOperators(all []operator) {
+	for _, op := range all {
+		if !slices.Contains(f.operators, op) {
+			f.operators = append(f.operators, op)
+		}
+	}
+}
+
 // addLine adds a name that #line gives, once: generated sources name theirs a thousand times.
 func (f *facts) addLine(name string) {
 	if !slices.Contains(f.lines, name) {
@@ -97,10 +111,9 @@ func (f *facts) addLine(name string) {
 
 // scan reads a source file's text. Where the text reads differently in different dialects of C and C++ (trigraphs, raw
 // strings, digit separators) it is read in each way and the answers are united, so the facts hold in all of them.
-func scan(text []byte) *facts { return scanWith(text, nil) }
-
-// scanWith does the same, with macros that stand for __has_include and its like.
-func scanWith(text []byte, operators map[string]includeKind) *facts {
+//
+// operators are macros that some other file makes stand for __has_include: their uses are read as such.
+func scan(text []byte, operators ...operator) *facts {
 	if loneReturn(text) {
 		// clang ends a line there and gcc does not.
 		return &facts{refuse: "carriage return within a line"}

@@ -35,6 +35,11 @@ func (l *lexer) directive() {
 		l.skipBlanks()
 		l.defined = l.i
 		l.definedName()
+	case "if", "elif":
+		l.condition = true
+	case "ifdef", "ifndef", "elifdef", "elifndef", "undef":
+		l.skipBlanks()
+		l.named = l.i
 	case "pragma":
 		l.skipBlanks()
 		line := l.b[l.i:]
@@ -128,36 +133,6 @@ func (l *lexer) fileName(kind includeKind) bool {
 		l.facts.includes = append(l.facts.includes, include{kind: kind, angle: end == '>', name: string(rest[:k])})
 	}
 	return true
-}
-
-// hasInclude reads the operand of a __has_include whose name started at start. The bare name (in
-// #ifdef and defined) has none.
-func (l *lexer) hasInclude(start int, kind includeKind) {
-	if l.defined != 0 && start == l.defined {
-		return
-	}
-	l.skipBlanks()
-	paren := l.i < len(l.b) && l.b[l.i] == '('
-	if paren {
-		l.i++
-		l.skipBlanks()
-	} else if l.inDefine(start) && (l.i >= len(l.b) || l.b[l.i] != ')') {
-		if !l.defineOperator(start, kind) {
-			l.facts.computedHas = true // the macro stands for more than the operator
-		}
-		return
-	}
-	if l.i >= len(l.b) || l.fileName(kind) {
-		return
-	}
-	if c := l.b[l.i]; paren && c != ')' && c != '\n' {
-		l.facts.computedHas = true
-	}
-}
-
-// inDefine reports whether an offset lies in the text of the #define that was read last.
-func (l *lexer) inDefine(at int) bool {
-	return l.defined != 0 && at > l.defined && bytes.IndexByte(l.b[l.defined:at], '\n') < 0
 }
 
 // pragmaOperator reads _Pragma("text"); a computed one is no concern, since only pragmas with a file name matter and those

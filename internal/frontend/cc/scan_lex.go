@@ -10,14 +10,16 @@ type lexer struct {
 	seams []int
 	facts *facts
 
-	operators map[string]includeKind // macros that stand for __has_include and its like; nil for none
+	operators []operator // see scan
 
 	rawStrings    bool // R"x(...)x" is one string
 	digitQuotes   bool // 1'000 is one number
 	sawRaw        bool
 	sawDigitQuote bool
 
-	defined int // offset of the name that #define is defining, else 0
+	defined   int  // offset of the name that #define is defining, else 0
+	named     int  // offset of the name that #ifdef, #undef or the like looks at, else 0
+	condition bool // in the line of an #if or #elif
 
 	// Adjacent string literals are one string to the compiler.
 	joined []byte
@@ -94,14 +96,18 @@ func (l *lexer) run() {
 		case newline:
 			l.i++
 			lineStart = true
+			l.condition = false
 		case letter:
 			j := i + 1
 			for j < len(b) && isName[b[j]] {
 				j++
 			}
 			l.i = j
-			if telling[b[i]] || b[j-1] == '_' || l.operators != nil {
+			if telling[b[i]] || b[j-1] == '_' {
 				l.name(i, j, lineStart)
+			}
+			if len(l.operators) > 0 {
+				l.operator(i, string(b[i:j]))
 			}
 			if l.asmDepth != 0 {
 				l.asmName(b[i:j])
@@ -363,9 +369,6 @@ func (l *lexer) name(start, end int, lineStart bool) {
 			l.moduleLine(string(name))
 		}
 	default:
-		if kind, ok := l.operators[string(name)]; ok {
-			l.hasInclude(start, kind)
-		}
 		f.time.see(name)
 	}
 }

@@ -23,6 +23,37 @@ func names(f *facts) []string {
 	return list
 }
 
+// Macros that stand for __has_include are found, and then where they are used.
+func TestScanOperators(t *testing.T) {
+	const alias = "#ifndef HAS\n# ifdef __has_include /* not HAS(x) */\n#  define HAS __has_include // yes\n# else\n#  define HAS(x) 0\n# endif\n#endif\n"
+	const passing = "#define HAS( x ) (defined(__has_include) && __has_include( x ))\n"
+	for _, tt := range []struct {
+		text     string
+		want     []string
+		computed bool
+	}{
+		{alias + "#if defined(A) || HAS(<a.h>)\n#elif HAS (\"b.h\")\n#endif\n", []string{"has <a.h>", `has "b.h"`}, false},
+		{alias + "#if defined HAS && \\\n HAS(<a.h>)\n#endif\n#undef HAS\n", []string{"has <a.h>"}, false},
+		{alias + "/* HAS(x) */ char *s = \"HAS\"; // HAS(y)\n", nil, false},
+		{alias + "#define A <a.h>\n#if HAS(A)\n#endif\n", nil, true},
+		{alias + "#define ALSO HAS\n", nil, true},
+		{alias + "#define ALSO(x) HAS(x)\n", nil, true},
+		{alias + "#if F(HAS)\n#endif\n", nil, true},
+		{alias + "int x = HAS;\n", nil, true},
+		{passing + "#if HAS(\"a.h\")\n#endif\n", []string{`has "a.h"`}, false},
+		{passing + "#if HAS(<linux/a.h>)\n#endif\n", nil, true},
+	} {
+		first := scan([]byte(tt.text))
+		if len(first.operators) == 0 || first.computedHas {
+			t.Errorf("scan(%q) finds the operators %v, computed %t", tt.text, first.operators, first.computedHas)
+		}
+		second := scan([]byte(tt.text), first.operators...)
+		if got := names(second); second.computedHas != tt.computed || !tt.computed && !cmp.Equal(got, tt.want) {
+			t.Errorf("scan(%q) finds %q, computed %t; want %q, %t", tt.text, got, second.computedHas, tt.want, tt.computed)
+		}
+	}
+}
+
 func TestScanNames(t *testing.T) {
 	for _, tt := range []struct {
 		text string
@@ -111,12 +142,11 @@ func TestScanSigns(t *testing.T) {
 		{"#if defined(__has_include)\n", computedHas, false},
 		{"#if defined __has_include && 1\n", computedHas, false},
 		{"#define __has_include(x) 0\n", computedHas, false},
-		{"#define HAS __has_include\n#if HAS(<a.h>)\n", computedHas, false},
-		{"#define HAS(x) __has_include(x)\n", computedHas, true},
-		{"#define HAS(x) __has_include\n", computedHas, true},
-		{"#define HAS __has_include + 1\n", computedHas, true},
-		{"#define HAS !__has_include\n", computedHas, true},
-		{"#define HAS /* as is */ __has_include\n", computedHas, true},
+		{"#define HAS(x) __has_include(<x>)\n", computedHas, true},
+		{"#define HAS(x) __has_include(x.h)\n", computedHas, true},
+		{"#define HAS(x, y) __has_include(x)\n", computedHas, true},
+		{"#define HAS __has_include_next\n", computedHas, true},
+		{"#define HAS 0 __has_include\n", computedHas, true},
 		{"#define HAS defined(__has_include)\n", computedHas, false},
 		{"#define A 1\n#ifdef __has_include\n", computedHas, false},
 		{"#pragma once\n", once, true},

@@ -1,9 +1,7 @@
 package rustc
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -150,48 +148,6 @@ func (g *gathering) modules(sources []string) error {
 		}
 		if info, err := g.files.Stat(other + "/" + name); err != nil || info.Ctime >= g.run.Start.UnixNano() {
 			return compile.Refuse(compile.ReasonInputChanged, other+"/"+name+" appeared")
-		}
-	}
-	return nil
-}
-
-// The places of files in messages: in JSON, and as people read them.
-var (
-	jsonFile  = regexp.MustCompile(`"file_name":("(?:[^"\\]|\\.)*")`)
-	humanFile = regexp.MustCompile(`(?m)^ *(?:-->|:::) (.+?):\d+(?::\d+)?\r?$`)
-)
-
-// messages adds files that messages name and quote: those of other crates, whose macros are at fault, are in no dep-info.
-func (g *gathering) messages() error {
-	if bytes.Contains(g.run.Stderr, []byte("failed to connect to jobserver")) {
-		// It names descriptors of this very call.
-		return compile.Refuse(compile.ReasonEnvironment, "CARGO_MAKEFLAGS")
-	}
-	named := map[string]bool{}
-	for _, m := range jsonFile.FindAllSubmatch(g.run.Stderr, -1) {
-		var name string
-		if err := json.Unmarshal(m[1], &name); err != nil {
-			return compile.Refuse(compile.ReasonInput, string(m[1]))
-		}
-		named[name] = true
-	}
-	if g.d.humanText {
-		if bytes.IndexByte(g.run.Stderr, 0x1b) >= 0 {
-			return compile.Refuse(compile.ReasonTerminal, "coloured messages")
-		}
-		for _, m := range humanFile.FindAllSubmatch(g.run.Stderr, -1) {
-			named[string(m[1])] = true
-		}
-	}
-	names := make([]string, 0, len(named))
-	for name := range named {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		path := absolute(g.c.Dir, name)
-		if info, err := g.files.Stat(path); err == nil && isRegular(info) {
-			g.add(path)
 		}
 	}
 	return nil

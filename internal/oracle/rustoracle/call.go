@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/oracle"
 )
 
 // Call is one process of the model compiler, or of the linker's driver beside it. It touches no process-wide state.
@@ -18,19 +20,8 @@ type Call struct {
 	Dir     string // physical working directory
 	Env     []string
 	Umask   uint32
-	Reached func(stage Moment) // called while compiling; nil for nothing to be told
+	Reached func(stage oracle.Moment) // called while compiling; nil for nothing to be told
 }
-
-// Moment is a point in the middle of a compile.
-type Moment string
-
-// The moments of a compile, in order.
-const (
-	Started Moment = "started" // nothing has been read
-	Opened  Moment = "opened"  // the sources have been read, crates and libraries not
-	Read    Moment = "read"    // everything has been read, nothing written
-	Written Moment = "written" // the outputs are there
-)
 
 // Answer is what a call does: what it says and which files it writes.
 type Answer struct {
@@ -78,7 +69,7 @@ func (c *Call) Run() Answer {
 			return Answer{Status: 1, Stderr: []byte("error: " + err.Error() + "\n")}
 		}
 	}
-	c.reach(Written)
+	c.reach(oracle.Written)
 	return a
 }
 
@@ -87,7 +78,7 @@ func (c *Call) Answer() Answer {
 	if filepath.Base(c.Program) == driverName {
 		return c.drive()
 	}
-	c.reach(Started)
+	c.reach(oracle.Started)
 	o, err := c.options()
 	switch {
 	case err != nil:
@@ -100,7 +91,7 @@ func (c *Call) Answer() Answer {
 	return c.compile(o)
 }
 
-func (c *Call) reach(m Moment) {
+func (c *Call) reach(m oracle.Moment) {
 	if c.Reached != nil {
 		c.Reached(m)
 	}

@@ -72,7 +72,7 @@ func (s *session) make(a *Answer) error {
 	if s.p, err = s.readSources(s.o); err != nil {
 		return err
 	}
-	s.reach(Opened)
+	s.reach(oracle.Opened)
 	m := &metadata{Name: s.o.crate, Extra: s.o.extra, Macro: s.o.kind == "proc-macro"}
 	var code strings.Builder
 	fmt.Fprintf(&code, "by %s of %s\n%s\n%q\n", compiler, s.o.mapped(s.Dir), strings.Join(s.o.flags, "\n"), s.o.features)
@@ -182,7 +182,7 @@ func (s *session) outputs(a *Answer, m *metadata, object []byte) error {
 		a.Stderr = append(a.Stderr, notice(dir+"lib"+stem+".rmeta", "metadata")...)
 	}
 	if !s.o.emits("link") {
-		s.reach(Read)
+		s.reach(oracle.Read)
 		return nil
 	}
 	statics, err := s.statics()
@@ -194,7 +194,7 @@ func (s *session) outputs(a *Answer, m *metadata, object []byte) error {
 		if members, err = bundle(members, statics); err != nil {
 			return err
 		}
-		s.reach(Read)
+		s.reach(oracle.Read)
 		a.Files = append(a.Files, File{Path: s.abs(dir + "lib" + stem + ".rlib"), Data: archive(members), Replaced: true})
 		a.Stderr = append(a.Stderr, notice(dir+"lib"+stem+".rlib", "link")...)
 		return nil
@@ -206,7 +206,7 @@ func (s *session) outputs(a *Answer, m *metadata, object []byte) error {
 	if err != nil {
 		return err
 	}
-	s.reach(Read)
+	s.reach(oracle.Read)
 	a.Hidden = list
 	a.Files = append(a.Files, File{Path: s.abs(dir + program), Data: linked, Program: true, Replaced: true})
 	a.Stderr = append(a.Stderr, notice(dir+program, "link")...)
@@ -242,7 +242,7 @@ func (s *session) staticLibrary(a *Answer, members []member, statics []string, o
 	if err != nil {
 		return err
 	}
-	s.reach(Read)
+	s.reach(oracle.Read)
 	a.Files = append(a.Files, File{Path: s.abs(output), Data: archive(members), Replaced: true})
 	a.Stderr = append(a.Stderr, notice(output, "link")...)
 	return nil

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/compile-cache/compile-cache-action/internal/oracle/search"
 )
 
 // rustLine turns a line of the model's language into Rust, "" for one that reads nothing.
@@ -45,7 +47,7 @@ func TestReadsWhatRustcReads(t *testing.T) {
 	}
 	failed, compared := 0, 0
 	for seed := range uint64(cases) {
-		dir := scratchDir(t)
+		dir := search.ScratchDir(t)
 		rng := rand.New(rand.NewPCG(seed, 2))
 		w, err := newWorld(dir+"/w", rng)
 		if err != nil {

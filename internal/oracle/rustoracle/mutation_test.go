@@ -4,13 +4,15 @@ package rustoracle
 
 import (
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/compile-cache/compile-cache-action/internal/oracle"
+	"github.com/compile-cache/compile-cache-action/internal/oracle/search"
 )
 
 // op is one change of a world. Ops are plain data, so that a history can be replayed with some of it left out; what cannot be done
@@ -21,64 +23,20 @@ type op struct {
 	n    int
 }
 
-func (o op) String() string {
-	s := o.kind
-	for _, x := range []string{o.a, o.b} {
-		if _, text, ok := strings.Cut(x, string(image(""))); ok {
-			x = "ELF " + text
-		}
-		if x != "" {
-			s += fmt.Sprintf(" %q", x)
-		}
-	}
-	if o.n != 0 {
-		s += fmt.Sprint(" ", o.n)
-	}
-	return s
-}
+func (o op) change() search.Change { return search.Change{Kind: o.kind, A: o.a, B: o.b, N: o.n} }
+
+func (o op) String() string { return o.change().String() }
 
 // apply makes the change.
 func (w *world) apply(o op) {
-	a, b := filepath.Join(w.dir, o.a), filepath.Join(w.dir, o.b)
+	if o.change().Apply(w.dir, time.Now()) {
+		return
+	}
 	switch o.kind {
-	case "write":
-		_ = os.MkdirAll(filepath.Dir(a), 0o755)
-		_ = os.WriteFile(a, []byte(o.b), 0o755)
-	case "replace": // by rename, as installers and editors do
-		_ = os.MkdirAll(filepath.Dir(a), 0o755)
-		if os.WriteFile(a+".new", []byte(o.b), 0o755) == nil {
-			_ = os.Rename(a+".new", a)
-		}
-	case "sneak": // same size, same time
-		fi, err := os.Stat(a)
-		if err != nil || fi.Size() != int64(len(o.b)) {
-			return
-		}
-		_ = os.WriteFile(a, []byte(o.b), 0o755)
-		_ = os.Chtimes(a, fi.ModTime(), fi.ModTime())
-	case "remove":
-		if fi, err := os.Lstat(a); err == nil && !fi.IsDir() {
-			_ = os.Remove(a)
-		}
-	case "clean": // some outputs
-		entries, _ := os.ReadDir(a)
-		for i, e := range entries {
-			if i%3 == o.n {
-				_ = os.Remove(filepath.Join(a, e.Name()))
-			}
-		}
-	case "touch":
-		_ = os.Chtimes(a, time.Now(), time.Now())
-	case "swap":
-		if os.Rename(a, a+".swap") == nil {
-			_ = os.Rename(b, a)
-			_ = os.Rename(a+".swap", b)
-		}
 	case "setenv":
-		w.setenv(o.a, o.b)
+		w.env.Set(o.a, o.b)
 	case "unset":
-		delete(w.env, o.a)
-		w.names = slices.DeleteFunc(w.names, func(n string) bool { return n == o.a })
+		w.env.Unset(o.a)
 	case "at":
 		w.at = o.n
 	case "umask":
@@ -101,7 +59,7 @@ type step struct {
 	ops    []op
 	only   string // the one crate that is compiled; "" for all, in order
 	racing string // the crate in whose compile during happens
-	during map[Moment][]op
+	during map[oracle.Moment][]op
 	stale  string // what becomes of old outputs: "" kept, "removed", "other mode"
 }
 
@@ -110,7 +68,7 @@ func (s step) String() string {
 	for _, o := range s.ops {
 		parts = append(parts, o.String())
 	}
-	for _, m := range []Moment{Started, Opened, Read, Written} {
+	for _, m := range []oracle.Moment{oracle.Started, oracle.Opened, oracle.Read, oracle.Written} {
 		for _, o := range s.during[m] {
 			parts = append(parts, s.racing+" "+string(m)+": "+o.String())
 		}
@@ -122,6 +80,19 @@ func (s step) String() string {
 		parts = append(parts, "outputs "+s.stale)
 	}
 	return "{" + strings.Join(parts, "; ") + "}"
+}
+
+// Without implements search.Step: parts are the changes, and last what becomes of old outputs.
+func (s step) Without(i int) (step, bool) {
+	switch {
+	case i < len(s.ops):
+		s.ops = slices.Delete(slices.Clone(s.ops), i, i+1)
+	case i == len(s.ops) && s.stale != "":
+		s.stale = ""
+	default:
+		return s, false
+	}
+	return s, true
 }
 
 // choose makes up the next steps, most often one.
@@ -157,9 +128,9 @@ func (w *world) chooseDuring(rng *rand.Rand, s step) []step {
 	}
 	s.racing = u.name
 	s.ops = append(s.ops, op{kind: "flags", a: u.name, b: fmt.Sprintf("-C opt-level=%d", 10+rng.IntN(1000))})
-	s.during = map[Moment][]op{[]Moment{Started, Opened}[rng.IntN(2)]: {{kind: []string{"write", "replace"}[rng.IntN(2)], a: p, b: text}}}
+	s.during = map[oracle.Moment][]op{[]oracle.Moment{oracle.Started, oracle.Opened}[rng.IntN(2)]: {{kind: []string{"write", "replace"}[rng.IntN(2)], a: p, b: text}}}
 	if rng.IntN(4) > 0 {
-		s.during[[]Moment{Read, Written}[rng.IntN(2)]] = []op{{kind: "write", a: p, b: string(old)}}
+		s.during[[]oracle.Moment{oracle.Read, oracle.Written}[rng.IntN(2)]] = []op{{kind: "write", a: p, b: string(old)}}
 	}
 	return []step{s, {}, {ops: []op{{kind: "flags", a: u.name}}}}
 }
@@ -187,12 +158,8 @@ var variablePool = [][2]string{
 
 // both returns an op on a file of the present checkout, most often with the same op in the other one.
 func (w *world) both(rng *rand.Rand, o op) []op {
-	other := o
-	for _, p := range []*string{&other.a, &other.b} {
-		if rest, ok := strings.CutPrefix(*p, fmt.Sprintf("p%d/", w.at)); ok {
-			*p = fmt.Sprintf("p%d/", 1-w.at) + rest
-		}
-	}
+	other, there := o, o.change().InOtherCheckout(w.at)
+	other.a, other.b = there.A, there.B
 	if rng.IntN(3) == 0 || other.a == o.a {
 		return []op{o}
 	}
@@ -222,7 +189,7 @@ func (w *world) chooseOps(rng *rand.Rand) []op {
 		v := variablePool[rng.IntN(len(variablePool))]
 		return one(op{kind: "setenv", a: v[0], b: v[1]})
 	case n < 63:
-		name := w.names[rng.IntN(len(w.names))]
+		name := w.env.Names[rng.IntN(len(w.env.Names))]
 		if name == "PATH" {
 			return nil
 		}
@@ -287,12 +254,4 @@ func (w *world) chooseTool(rng *rand.Rand) []op {
 	default:
 		return []op{{kind: kind, a: "sys/bin/cc", b: image("cc")}}
 	}
-}
-
-func mode(path string) fs.FileMode {
-	fi, err := os.Stat(path)
-	if err != nil {
-		return 0
-	}
-	return fi.Mode().Perm()
 }

@@ -3,7 +3,6 @@
 package rustoracle
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -14,7 +13,7 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/engine"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
-	"github.com/compile-cache/compile-cache-action/internal/key"
+	"github.com/compile-cache/compile-cache-action/internal/oracle/search"
 )
 
 // omission is a deliberate fault: one thing that the cache must heed is not heeded.
@@ -23,85 +22,17 @@ type omission struct {
 	parts
 }
 
-// forgetful is a front-end that forgets something.
-type forgetful struct {
-	frontend.Frontend
-	invocation  func(*compile.Invocation)
-	compilation func(*compile.Compilation)
-	toolchain   func(*compile.Toolchain)
-	inputs      func(*compile.Compilation, *frontend.Inputs)
-	first       map[bool]*compile.Toolchain // if not nil, toolchains are never asked for again; by whether they link
+func of(f search.Forget) parts { return parts{Parts: f.Parts()} }
+
+func ofCompilation(f func(*compile.Compilation)) parts { return of(search.Forget{Compilation: f}) }
+
+func ofToolchain(f func(*compile.Toolchain)) parts { return of(search.Forget{Toolchain: f}) }
+
+func ofInputs(f func(*compile.Compilation, *frontend.Inputs)) parts {
+	return of(search.Forget{Inputs: f})
 }
 
-func (f *forgetful) Parse(inv *compile.Invocation, files frontend.Files) (*compile.Compilation, *compile.Decline) {
-	if f.invocation != nil {
-		other := *inv
-		f.invocation(&other)
-		inv = &other
-	}
-	c, d := f.Frontend.Parse(inv, files)
-	if c != nil && f.compilation != nil {
-		f.compilation(c)
-	}
-	return c, d
-}
-
-// Map implements frontend.Mapper.
-func (f *forgetful) Map(c *compile.Compilation, tc *compile.Toolchain, maps []frontend.PathMap) (*compile.Compilation, []string) {
-	return f.Frontend.(frontend.Mapper).Map(c, tc, maps)
-}
-
-func (f *forgetful) Toolchain(ctx context.Context, c *compile.Compilation, files frontend.Files, ask frontend.Prober) (*compile.Toolchain, error) {
-	links := !slices.ContainsFunc(c.Outputs, func(o compile.Output) bool { return o.Role == "metadata" })
-	if tc := f.first[links]; tc != nil {
-		return tc, nil
-	}
-	tc, err := f.Frontend.Toolchain(ctx, c, files, ask)
-	if err != nil {
-		return nil, err
-	}
-	if f.first != nil {
-		f.first[links] = tc
-	}
-	if f.toolchain != nil {
-		changed := *tc
-		changed.Files = slices.Clone(tc.Files)
-		f.toolchain(&changed)
-		tc = &changed
-	}
-	return tc, nil
-}
-
-func (f *forgetful) Inputs(ctx context.Context, c *compile.Compilation, tc *compile.Toolchain, run frontend.Run, files frontend.Files, ask frontend.Prober) (*frontend.Inputs, error) {
-	in, err := f.Frontend.Inputs(ctx, c, tc, run, files, ask)
-	if err == nil && f.inputs != nil {
-		f.inputs(c, in)
-	}
-	return in, err
-}
-
-func of(f forgetful) parts {
-	return parts{frontend: func(fe frontend.Frontend) frontend.Frontend {
-		changed := f
-		changed.Frontend = fe
-		return &changed
-	}}
-}
-
-func ofCompilation(f func(*compile.Compilation)) parts { return of(forgetful{compilation: f}) }
-
-func ofToolchain(f func(*compile.Toolchain)) parts { return of(forgetful{toolchain: f}) }
-
-func ofInputs(f func(*compile.Compilation, *frontend.Inputs)) parts { return of(forgetful{inputs: f}) }
-
-func ofTimes(f func(*frontend.FileInfo)) parts {
-	return parts{state: func(s *key.State) {
-		s.Adjust = func(fi frontend.FileInfo) frontend.FileInfo {
-			f(&fi)
-			return fi
-		}
-	}}
-}
+func ofTimes(f func(*frontend.FileInfo)) parts { return parts{Parts: search.OfTimes(f)} }
 
 // withoutTools drops parts of the toolchain.
 func withoutTools(drop func(compile.ToolFile) bool) parts {
@@ -116,17 +47,7 @@ func withoutInputs(drop func(c *compile.Compilation, path string) bool) parts {
 }
 
 // withoutNames drops names that must be absent.
-func withoutNames(drop func(name string) bool) parts {
-	return ofInputs(func(_ *compile.Compilation, in *frontend.Inputs) {
-		var groups []compile.AbsentNames
-		for _, g := range in.Absent {
-			if g.Names = slices.DeleteFunc(slices.Clone(g.Names), drop); len(g.Names) > 0 {
-				groups = append(groups, g)
-			}
-		}
-		in.Absent = groups
-	})
-}
+func withoutNames(drop func(name string) bool) parts { return parts{Parts: search.WithoutNames(drop)} }
 
 // withoutArgs drops arguments from the recipe.
 func withoutArgs(drop func(arg string) bool) parts {
@@ -135,9 +56,7 @@ func withoutArgs(drop func(arg string) bool) parts {
 
 // withoutFacts drops facts.
 func withoutFacts(prefix string) parts {
-	return ofCompilation(func(c *compile.Compilation) {
-		c.Facts = slices.DeleteFunc(slices.Clone(c.Facts), func(f string) bool { return strings.HasPrefix(f, prefix) })
-	})
+	return ofCompilation(func(c *compile.Compilation) { search.DropFacts(c, prefix) })
 }
 
 // focused makes some changes more often.
@@ -162,11 +81,11 @@ func omissions() []omission {
 		{"all crates", ofBoth(func(_ *compile.Compilation, p string) bool { return isCrate(p) })},
 		{"the code of crates", focused(ofBoth(func(_ *compile.Compilation, p string) bool { return filepath.Ext(p) == ".rlib" }), nativeOf)},
 		{"libraries of macros", ofBoth(func(_ *compile.Compilation, p string) bool { return isCrate(p) && filepath.Ext(p) == ".so" })},
-		{"that an unset variable is not an empty one", focused(parts{invocation: func(inv *compile.Invocation) {
+		{"that an unset variable is not an empty one", focused(parts{Parts: search.Parts{Invocation: func(inv *compile.Invocation) {
 			if _, ok := inv.Getenv("BAR"); !ok {
 				inv.Env = append(slices.Clone(inv.Env), "BAR=")
 			}
-		}}, unset)},
+		}}}, unset)},
 		{"variables of sources", ofInputs(func(_ *compile.Compilation, in *frontend.Inputs) { in.Env = nil })},
 		{"all absent names", withoutNames(func(string) bool { return true })},
 		{"absent twins of modules", focused(withoutNames(func(n string) bool { return n == "mod.rs" || n == "m0.rs" }), twin)},
@@ -193,7 +112,7 @@ func omissions() []omission {
 		{"variables of macros", focused(withoutFacts("macro-variable"), macroReads("reads_env FOO", func(_ *world, n int) []op {
 			return []op{{kind: "setenv", a: "FOO", b: fmt.Sprint(n)}}
 		}))},
-		{"variables that are noise unless a macro names them", focused(of(forgetful{invocation: func(inv *compile.Invocation) {
+		{"variables that are noise unless a macro names them", focused(of(search.Forget{Invocation: func(inv *compile.Invocation) {
 			inv.Env = slices.DeleteFunc(slices.Clone(inv.Env), func(kv string) bool { return strings.HasPrefix(kv, "MY_TOKEN=") })
 		}}), macroReads("reads_env MY_TOKEN", func(_ *world, n int) []op { return []op{{kind: "setenv", a: "MY_TOKEN", b: fmt.Sprint(n)}} }))},
 		{"files that macros read", focused(withoutInputs(func(_ *compile.Compilation, p string) bool { return filepath.Base(p) == "notes.txt" }),
@@ -209,9 +128,10 @@ func omissions() []omission {
 			replacing("tc/"+rustlib+"/lib/libstd-0123.rlib"))},
 		{"the linker", focused(withoutTools(func(f compile.ToolFile) bool { return f.Role == "ld" }), replacing("sys/libexec/ld"))},
 		{"the linker's driver", focused(withoutTools(func(f compile.ToolFile) bool { return f.Role == "linker driver" }), replacing("sys/bin/cc"))},
-		{"toolchains after the first question", parts{frontend: func(fe frontend.Frontend) frontend.Frontend {
-			return &forgetful{Frontend: fe, first: map[bool]*compile.Toolchain{}}
-		}}},
+		{"toolchains after the first question", of(search.Forget{Tools: func(c *compile.Compilation) string {
+			links := !slices.ContainsFunc(c.Outputs, func(o compile.Output) bool { return o.Role == "metadata" })
+			return fmt.Sprint(links)
+		}})},
 		{"features", withoutArgs(func(a string) bool { return a == "--cfg" || strings.HasPrefix(a, "feature=") })},
 		{"options of -C", withoutArgs(func(a string) bool {
 			return strings.HasPrefix(a, "opt-level") || strings.HasPrefix(a, "strip") || strings.HasPrefix(a, "debuginfo")
@@ -226,7 +146,7 @@ func omissions() []omission {
 				c.Outputs[i].Replaced = true
 			}
 		})},
-		{"the umask", parts{invocation: func(inv *compile.Invocation) { inv.Umask = 0o022 }}},
+		{"the umask", parts{Parts: search.Parts{Invocation: func(inv *compile.Invocation) { inv.Umask = 0o022 }}}},
 		{"all file times", ofTimes(func(fi *frontend.FileInfo) {
 			if fi.Ino != 0 { // the clock has none
 				fi.Ctime, fi.Mtime = 1, 1
@@ -239,21 +159,21 @@ func omissions() []omission {
 				fi.Ctime -= int64(time.Hour)
 			}
 		})},
-		{"messages", parts{answer: func(a *engine.Answer) {
+		{"messages", parts{Parts: search.Parts{Answer: func(a *engine.Answer) {
 			if a.Replay != nil {
 				a.Replay.Stderr = nil
 			}
-		}}},
+		}}}},
 	}
 }
 
 // ofBoth drops crates, both where they are looked for and where they are listed after the compile.
 func ofBoth(drop func(c *compile.Compilation, path string) bool) parts {
-	return of(forgetful{
-		compilation: func(c *compile.Compilation) {
+	return of(search.Forget{
+		Compilation: func(c *compile.Compilation) {
 			c.Inputs = slices.DeleteFunc(slices.Clone(c.Inputs), func(p string) bool { return drop(c, p) })
 		},
-		inputs: func(c *compile.Compilation, in *frontend.Inputs) {
+		Inputs: func(c *compile.Compilation, in *frontend.Inputs) {
 			in.Paths = slices.DeleteFunc(slices.Clone(in.Paths), func(p string) bool { return drop(c, p) })
 		},
 	})
@@ -266,9 +186,9 @@ func TestFocus(t *testing.T) {
 			continue
 		}
 		t.Run(o.name, func(t *testing.T) {
-			n := newCounts()
+			n := search.NewCounts()
 			for seed := range uint64(3) {
-				f, err := explore(scratchDir(t)+"/w", 2000+seed, 60, parts{focus: o.focus}, n)
+				f, err := searching(parts{focus: o.focus}).Explore(search.ScratchDir(t)+"/w", 2000+seed, 66, n)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -276,7 +196,7 @@ func TestFocus(t *testing.T) {
 					t.Fatal(f)
 				}
 			}
-			if n.outcomes[compile.Hit] == 0 {
+			if hits, _ := n.HitsAndMisses(); hits == 0 {
 				t.Errorf("no hits: %v", n)
 			}
 		})
@@ -285,23 +205,12 @@ func TestFocus(t *testing.T) {
 
 // TestOmissions proves that the search can fail: each omission is found.
 func TestOmissions(t *testing.T) {
-	const within = 3000
 	total := 0
 	for _, o := range omissions() {
 		t.Run(o.name, func(t *testing.T) {
-			n := newCounts()
-			var f *found
-			for seed := uint64(1000); f == nil && n.cases < within; seed++ {
-				var err error
-				if f, err = explore(scratchDir(t)+"/w", seed, worldCases, o.parts, n); err != nil {
-					t.Fatal(err)
-				}
-			}
-			total += n.cases
-			if f == nil {
-				t.Fatalf("not found in %d cases: %v", n.cases, n)
-			}
-			t.Logf("wrong %s after %d cases", strings.Replace(filepath.Base(f.wrong.what), f.wrong.inv.Dir, "", 1), n.cases)
+			f, n := searching(o.parts).Find(t, worldCases)
+			total += n.Cases
+			t.Logf("wrong %s after %d cases", strings.Replace(filepath.Base(f.Wrong.What), f.Wrong.Invocation.Dir, "", 1), n.Cases)
 		})
 	}
 	t.Logf("%d cases in all", total)

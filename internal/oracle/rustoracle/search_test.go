@@ -6,87 +6,57 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
-	"log/slog"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/compile-cache/compile-cache-action/internal/cache/cachetest"
 	"github.com/compile-cache/compile-cache-action/internal/compile"
-	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/engine"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc"
-	"github.com/compile-cache/compile-cache-action/internal/key"
+	"github.com/compile-cache/compile-cache-action/internal/oracle"
+	"github.com/compile-cache/compile-cache-action/internal/oracle/search"
 )
 
 // parts are what an engine under test is made of; omissions replace some of them.
 type parts struct {
-	frontend   func(frontend.Frontend) frontend.Frontend
-	state      func(*key.State)
-	invocation func(*compile.Invocation) // changes what the engine is told
-	answer     func(*engine.Answer)      // changes what the engine answers
-	focus      func(*world, int) []step  // steps to be made more often than the search would; the number counts up
-	tick       time.Duration             // granularity of file times; 0 for the kernel's own
+	search.Parts
+	focus func(*world, int) []step // steps to be made more often than the search would; the number counts up
 }
 
 // bench is a world with an engine that serves it.
 type bench struct {
 	*world
-	parts  parts
-	store  *cachetest.Memory
-	engine *engine.Engine
-	event  *compile.Event
-	made   int // restarts that the engine has seen
-	calls  int
-	known  map[string]bool // what was stored, by everything that a plain compiler would say and write
-	counts *counts
+	search.Served
+	rng   *rand.Rand
+	focus func(*world, int) []step
+	made  int // restarts that the engine has seen
+	turn  int // of Choose
 }
 
-// counts are what a search met.
-type counts struct {
-	cases, failed int
-	outcomes      map[compile.Outcome]int
-	reasons       map[string]int
-	hits          map[string]int // by what had changed
-	needless      map[string]int // misses though an equal compile was stored, by what had changed
-	misses        map[string]int // all misses
-}
-
-func newCounts() *counts {
-	return &counts{outcomes: map[compile.Outcome]int{}, reasons: map[string]int{}, hits: map[string]int{}, needless: map[string]int{}, misses: map[string]int{}}
+// searching is the search in worlds whose engines are made of p.
+func searching(p parts) search.Search[step] {
+	return search.Search[step]{Now: time.Now, Open: func(dir string, seed uint64, n *search.Counts) (search.World[step], error) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+		w, err := newWorld(dir, rng)
+		if err != nil {
+			return nil, err
+		}
+		b := &bench{world: w, rng: rng, focus: p.focus}
+		b.Served = search.Served{Dir: dir, Parts: p.Parts, Make: func() frontend.Frontend { return rustc.New() }, Now: time.Now, Counts: n}
+		b.start()
+		return b, nil
+	}}
 }
 
 func (b *bench) start() {
-	state := key.NewState(time.Now)
-	clock := key.Clock{Path: filepath.Join(b.dir, "clock")}
-	state.Fine = clock.TestTimes()
-	if tick := b.parts.tick; tick > 0 {
-		state.Fine = false
-		state.Adjust = func(fi frontend.FileInfo) frontend.FileInfo {
-			fi.Mtime -= fi.Mtime % int64(tick)
-			fi.Ctime -= fi.Ctime % int64(tick)
-			return fi
-		}
-	}
-	if b.parts.state != nil {
-		b.parts.state(state)
-	}
-	var fe frontend.Frontend = rustc.New()
-	if b.parts.frontend != nil {
-		fe = b.parts.frontend(fe)
-	}
-	b.engine = engine.New(engine.Config{
-		Store: b.store, Tier: "memory", Frontends: []frontend.Frontend{fe}, State: state, Clock: clock,
-		Scratch: func() string { b.calls++; return fmt.Sprintf("%s/scratch/%d", b.dir, b.calls) },
-		Record:  func(e *compile.Event) { b.event = e },
-		Now:     time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), MadeBy: "oracle",
-	})
+	b.Start()
 	b.made = b.restarts
 }
 
@@ -94,7 +64,7 @@ func (b *bench) start() {
 type client struct {
 	b      *bench
 	inv    *compile.Invocation
-	during map[Moment][]op
+	during map[oracle.Moment][]op
 	early  []byte
 	mapped bool    // paths were mapped
 	ran    *Answer // what the compiler did, if it ran
@@ -125,7 +95,7 @@ func (c *client) Run(_ context.Context, run engine.Run) (engine.Ran, error) {
 	}
 	c.mapped = slices.ContainsFunc(args, func(a string) bool { return strings.Contains(a, "=/compile-cache/") }) // not by a user's flags alone
 	call := c.call(c.inv.Program, args, nil)
-	call.Reached = func(m Moment) {
+	call.Reached = func(m oracle.Moment) {
 		for _, o := range c.during[m] {
 			c.b.apply(o)
 		}
@@ -142,17 +112,21 @@ func (c *client) Run(_ context.Context, run engine.Run) (engine.Ran, error) {
 	return ran, nil
 }
 
-// wrong is a difference between the plain compiler and the engine.
-type wrong struct {
-	sets      []*compile.InputSet // of the compilation
-	what      string
-	got, want string
-	event     compile.Event
-	inv       *compile.Invocation
+// Choose implements search.World. First all is built as it is.
+func (b *bench) Choose() []step {
+	b.turn++
+	if b.turn == 1 {
+		return []step{{}}
+	}
+	next := b.choose(b.rng)
+	if turn := b.turn - 2; b.focus != nil && turn%3 == 0 {
+		next = b.focus(b.world, turn/3)
+	}
+	return next
 }
 
-// play makes a step's changes and compiles the crates in order.
-func (b *bench) play(s step) *wrong {
+// Play implements search.World: it makes a step's changes and compiles the crates in order.
+func (b *bench) Play(s step) *search.Wrong {
 	for _, o := range s.ops {
 		b.apply(o)
 	}
@@ -164,6 +138,7 @@ func (b *bench) play(s step) *wrong {
 			continue
 		}
 		if w := b.compile(s, u); w != nil {
+			w.What = u.name + ": " + w.What
 			return w
 		}
 	}
@@ -184,7 +159,7 @@ func (c *client) plain(maps [][2]string) Answer {
 }
 
 // compile is one case.
-func (b *bench) compile(s step, u *unit) *wrong {
+func (b *bench) compile(s step, u *unit) *search.Wrong {
 	inv := b.invocation(u)
 	c := &client{b: b, inv: inv}
 	if s.racing == u.name {
@@ -196,62 +171,26 @@ func (b *bench) compile(s step, u *unit) *wrong {
 		want = c.plain(nil)
 	}
 	modes := b.prepare(s, want, inv.Umask)
-	told := *inv
-	if b.parts.invocation != nil {
-		b.parts.invocation(&told)
-	}
-	answer := b.engine.Handle(context.Background(), &told, c)
-	if b.parts.answer != nil {
-		b.parts.answer(&answer)
-	}
-	if answer.Exec {
-		_, _ = c.Run(context.Background(), engine.Run{})
-	}
+	answer := b.Handle(inv, c)
 	if c.ran == nil || c.mapped {
 		want = wantMapped
 	}
-	b.count(s, u, inv, want)
+	plain := search.Plain{Status: want.Status, Stdout: want.Stdout, Stderr: want.Stderr}
+	for i, f := range want.Files {
+		plain.Files = append(plain.Files, search.Output{Path: f.Path, Data: f.Data, Mode: modes[i]})
+	}
+	b.Count(search.Case{Kind: s.kind(u), Call: fmt.Sprintf("%q", inv.Args), Raced: s.racing == u.name}, plain)
 	if c.ran != nil && len(c.during) > 0 {
 		return nil // what the compiler made of that is its own; the next step tells what was kept of it
 	}
-	got := engine.Replay{}
+	got := answer.Replay
 	switch {
-	case answer.Replay != nil:
-		got = *answer.Replay
-		got.Stderr = append(c.early, got.Stderr...)
+	case got != nil:
+		got = &engine.Replay{Status: got.Status, Stdout: got.Stdout, Stderr: append(c.early, got.Stderr...)}
 	case c.ran != nil:
-		got = engine.Replay{Status: c.ran.Status, Stdout: c.ran.Stdout, Stderr: c.ran.Stderr}
+		got = &engine.Replay{Status: c.ran.Status, Stdout: c.ran.Stdout, Stderr: c.ran.Stderr}
 	}
-	differs := func(what, got, want string) *wrong {
-		w := &wrong{what: u.name + ": " + what, got: got, want: want, event: *b.event, inv: inv}
-		if id, err := digest.ParseKey(b.event.Compilation); err == nil {
-			w.sets, _ = b.store.InputSets(context.Background(), id)
-		}
-		return w
-	}
-	switch {
-	case answer.Replay == nil && c.ran == nil:
-		return differs("neither replayed nor run", "", "")
-	case got.Status != want.Status:
-		return differs("status", fmt.Sprint(got.Status, " ", string(got.Stderr)), fmt.Sprint(want.Status, " ", string(want.Stderr)))
-	case string(got.Stderr) != string(want.Stderr):
-		return differs("stderr", string(got.Stderr), string(want.Stderr))
-	case string(got.Stdout) != string(want.Stdout):
-		return differs("stdout", string(got.Stdout), string(want.Stdout))
-	}
-	for i, f := range want.Files {
-		data, err := os.ReadFile(f.Path)
-		if err != nil {
-			return differs(f.Path, err.Error(), "a file")
-		}
-		if !bytes.Equal(data, f.Data) {
-			return differs(f.Path, string(data), string(f.Data))
-		}
-		if got := mode(f.Path); got != modes[i] {
-			return differs("mode of "+f.Path, got.String(), modes[i].String())
-		}
-	}
-	return nil
+	return b.Compare(inv, got, plain)
 }
 
 // prepare makes old outputs stale, and returns the modes that new ones must have.
@@ -269,90 +208,15 @@ func (b *bench) prepare(s step, want Answer, umask uint32) []fs.FileMode {
 	return modes
 }
 
-// count takes a case into the counts.
-func (b *bench) count(s step, u *unit, inv *compile.Invocation, want Answer) {
-	n := b.counts
-	n.cases++
-	n.outcomes[b.event.Outcome]++
-	if b.event.Outcome == compile.Uncacheable {
-		n.reasons[string(b.event.Reason)]++
-	}
-	if b.event.NotStored != "" {
-		n.reasons["not stored: "+b.event.NotStored]++
-	}
-	if want.Status != 0 {
-		n.failed++
-	}
-	var same strings.Builder
-	fmt.Fprintf(&same, "%d\n%s\n%s\n%q\n", want.Status, want.Stdout, want.Stderr, inv.Args)
-	for _, f := range want.Files {
-		same.WriteString(f.Path + sum(f.Data))
-	}
-	id := sum([]byte(same.String()))
-	kind := "nothing"
-	for _, o := range s.ops {
-		kind = o.kind
-	}
+// kind is what a step changes, in a word, seen by a crate.
+func (s step) kind(u *unit) string {
 	switch {
-	case len(s.ops) > 1 && s.ops[0].kind != kind:
-		kind = "several"
+	case len(s.ops) == 0:
+		return "nothing"
+	case s.ops[0].kind != s.ops[len(s.ops)-1].kind:
+		return "several"
 	case len(s.ops) == 1 && s.ops[0].a == u.name:
-		kind = "own " + kind
+		return "own " + s.ops[0].kind
 	}
-	switch b.event.Outcome {
-	case compile.Hit:
-		n.hits[kind]++
-	case compile.Miss:
-		if s.racing == u.name {
-			return
-		}
-		n.misses[kind]++
-		if b.known[id] {
-			n.needless[kind]++
-		}
-		if b.event.NotStored == "" {
-			b.known[id] = true
-		}
-	}
-}
-
-// newBench makes the world of a seed.
-func newBench(dir string, seed uint64, p parts, n *counts) (*bench, *rand.Rand, error) {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, nil, err
-	}
-	w, err := newWorld(dir, rng)
-	if err != nil {
-		return nil, nil, err
-	}
-	b := &bench{world: w, parts: p, store: &cachetest.Memory{}, counts: n, known: map[string]bool{}}
-	b.start()
-	return b, rng, nil
-}
-
-// explore plays cases of one seed until one is wrong; nil where none was.
-func explore(dir string, seed uint64, cases int, p parts, n *counts) (*found, error) {
-	defer os.RemoveAll(dir)
-	b, rng, err := newBench(dir, seed, p, n)
-	if err != nil {
-		return nil, err
-	}
-	history := []step{{}}
-	if w := b.play(step{}); w != nil {
-		return &found{seed, history, w}, nil
-	}
-	for turn, until := 0, n.cases+cases; n.cases < until; turn++ {
-		next := b.choose(rng)
-		if p.focus != nil && turn%3 == 0 {
-			next = p.focus(b.world, turn/3)
-		}
-		for _, s := range next {
-			history = append(history, s)
-			if w := b.play(s); w != nil {
-				return &found{seed, history, w}, nil
-			}
-		}
-	}
-	return nil, nil
+	return s.ops[0].kind
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/oracle/search"
 )
 
 // world is a directory with two checkouts of one workspace, a registry, a compiler, and what cargo would call it with.
@@ -23,8 +24,7 @@ type world struct {
 	dir      string
 	at       int // which checkout
 	units    []*unit
-	env      map[string]string
-	names    []string // of env, in order
+	env      search.Variables
 	umask    uint32
 	restarts int
 	mapped   bool // COMPILE_CACHE_ROOTS=auto
@@ -133,9 +133,7 @@ func (w *world) invocation(u *unit) *compile.Invocation {
 		"CARGO=" + w.dir + "/tc/bin/cargo", "CARGO_CRATE_NAME=" + u.name, "CARGO_MANIFEST_DIR=" + pkg, "CARGO_PKG_NAME=" + u.name, "CARGO_PKG_VERSION=1.0.0",
 		"CARGO_HOME=" + w.dir + "/cargo", "HOME=" + w.dir + "/home", "OUT_DIR=" + w.root() + "/" + u.outDir(),
 	}
-	for _, name := range w.names {
-		inv.Env = append(inv.Env, name+"="+w.fill(w.env[name]))
-	}
+	inv.Env = append(inv.Env, w.env.List(w.fill)...)
 	if w.mapped {
 		inv.Env = append(inv.Env, "COMPILE_CACHE_ROOTS=auto")
 	}
@@ -154,16 +152,9 @@ func (w *world) maps(u *unit) [][2]string {
 	return maps
 }
 
-func (w *world) setenv(name, value string) {
-	if _, ok := w.env[name]; !ok {
-		w.names = append(w.names, name)
-	}
-	w.env[name] = value
-}
-
 // newWorld writes the world of a seed.
 func newWorld(dir string, rng *rand.Rand) (*world, error) {
-	w := &world{dir: dir, env: map[string]string{}, umask: 0o022, contents: map[string][]string{}}
+	w := &world{dir: dir, umask: 0o022, contents: map[string][]string{}}
 	w.mapped, w.check = rng.IntN(3) == 0, rng.IntN(5) == 0
 	macro := []string{"mac", "mac", "serde_derive"}[rng.IntN(3)]
 	w.units = []*unit{
@@ -232,8 +223,8 @@ func newWorld(dir string, rng *rand.Rand) (*world, error) {
 			return nil, err
 		}
 	}
-	w.setenv("PATH", "{W}/early:{W}/sys/bin")
-	w.setenv("FOO", "1")
+	w.env.Set("PATH", "{W}/early:{W}/sys/bin")
+	w.env.Set("FOO", "1")
 	return w, writeAll(dir, files)
 }
 
