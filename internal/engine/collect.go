@@ -117,7 +117,7 @@ func (c *call) boundMessages(in *frontend.Inputs, templates ...[]byte) []string 
 		bound = union(bound, c.roots.Left(t))
 		spelled = spelled || bytes.IndexByte(t, 0) >= 0
 	}
-	if !spelled || in.OnlyNotices {
+	if !spelled || in.OnlyNotices && !mapped {
 		return bound
 	}
 	for _, p := range in.Paths {

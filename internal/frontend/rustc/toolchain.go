@@ -93,7 +93,7 @@ func (f *Frontend) linked(asked *probe, key chainKey, compiler *knownChain) (*kn
 			p.own = false
 		}
 		p.tc.Detail = p.tools
-		p.known.toolchain, p.known.compiler = &p.tc, compiler
+		p.known.toolchain, p.known.compiler, p.known.answer = &p.tc, compiler, compiler.answer
 		return p, nil
 	}
 	id := chainKey{key.program, key.dev, key.ino, linkKey(asked.c, link, true)}
@@ -312,7 +312,11 @@ func (p *probe) libraries(driver string) error {
 			earlier = append(earlier, absolute(p.c.Dir, dir))
 		}
 	}
-	k := loadKey{driver, interpreter, program}
+	real, err := filepath.EvalSymlinks(driver)
+	if err != nil {
+		return p.refuse("%v", err)
+	}
+	k := loadKey{driver, real, interpreter, program}
 	libraries := p.remembered(k, earlier)
 	if libraries == nil {
 		said, err := p.say([]string{interpreter, "--list", driver})

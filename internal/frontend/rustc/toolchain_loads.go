@@ -23,10 +23,10 @@ type library struct {
 	listed bool   // a directory of LD_LIBRARY_PATH had one of this name
 }
 
-// loadKey names a program that is loaded.
+// loadKey names a program that is loaded. It has libraries looked for beside where it really lies.
 type loadKey struct {
-	program, interpreter string
-	digest               digest.Digest
+	program, real, interpreter string
+	digest                     digest.Digest
 }
 
 // loadMemory remembers loads. cargo calls the compiler with several values of LD_LIBRARY_PATH, which mostly lead to the same libraries.
