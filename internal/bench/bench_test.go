@@ -206,3 +206,11 @@ func checkForm(t *testing.T, text []byte) {
 		t.Errorf("headers = %v, want at least 25", c.Settings["headers"])
 	}
 }
+
+func TestFigure(t *testing.T) {
+	for v, want := range map[float64]string{38956.29: "38956", 100: "100", 36.14: "36.1", 0.3491: "0.349", 0: "0"} {
+		if got := figure(v); got != want {
+			t.Errorf("figure(%v) = %s, want %s", v, got, want)
+		}
+	}
+}

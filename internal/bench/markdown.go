@@ -33,7 +33,7 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 	}
 	var rows [][]string
 	for _, g := range r.Gates {
-		rows = append(rows, []string{g.What, fmt.Sprintf("%s %g", g.bound(), g.Gate), fmt.Sprintf("%g", g.Goal), fmt.Sprintf("%.4g %s", g.Measured, g.Unit), g.state()})
+		rows = append(rows, []string{g.What, fmt.Sprintf("%s %g", g.bound(), g.Gate), fmt.Sprintf("%g", g.Goal), figure(g.Measured) + " " + g.Unit, g.state()})
 	}
 	if len(rows) > 0 {
 		p.line("\n### Gates\n")
@@ -53,10 +53,10 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 func (c *Case) markdownRows() (rows [][]string) {
 	for _, v := range c.Variants {
 		row := []string{
-			v.Name, fmt.Sprint(v.Runs), fmt.Sprintf("%.0f (%.0f to %.0f)", v.WallMS.Median, v.WallMS.Min, v.WallMS.Max), fmt.Sprintf("%.4g", v.CPUMS.Median), "", "", "",
+			v.Name, fmt.Sprint(v.Runs), fmt.Sprintf("%.0f (%.0f to %.0f)", v.WallMS.Median, v.WallMS.Min, v.WallMS.Max), figure(v.CPUMS.Median), "", "", "",
 		}
 		if v.DaemonCPUMS != nil {
-			row[4] = fmt.Sprintf("%.4g", v.DaemonCPUMS.Median)
+			row[4] = figure(v.DaemonCPUMS.Median)
 		}
 		for _, r := range c.Ratios {
 			if r.Of == nameCcwrap && r.Against == v.Name {
@@ -86,4 +86,12 @@ func (p *printer) markdown(head []string, rows [][]string) {
 		p.line("| %s |", strings.Join(row, " | "))
 	}
 	p.line("")
+}
+
+// figure writes a number with three digits at least, and never as a power of ten.
+func figure(v float64) string {
+	if v >= 100 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
 }
