@@ -53,7 +53,7 @@ func TestCargo(t *testing.T) {
 	}
 	// Build scripts of equal packages may ask the same in one build.
 	j.outcomes(1, map[string]int{"miss": n, "hit": 2*built[0].Outcomes["hit"] + n, "failed": 0, "bypassed": 0})
-	j.summarized("hit rate 50.0 %", "hostexecutor/app/src/")
+	j.summarized("hit rate 50.0 %", "/src/lib.rs` |")
 
 	second := newCargoRunner(t)
 	second.bucket = first.bucket
