@@ -13,8 +13,8 @@ import (
 // in dep-info, but in the crate's sources, or in those of a crate whose macro_rules! pass it on. So what looks like the name of a
 // variable that else does not count (environment.go) is looked for in all of these. Well-known macros take no such orders.
 
-// maxNamed bounds such names of one compile.
-const maxNamed = 256
+// maxNamed bounds such names of one compile. A crate that knows the build services of the world names some hundreds.
+const maxNamed = 4096
 
 // named adds the variables that sources and crates name, where macros that are not well known read more than tokens.
 func (g *gathering) named(sources []string) error {

@@ -127,6 +127,9 @@ func (g *gathering) elsewhere(sources []string) error {
 			return compile.Refuse(compile.ReasonInput, err.Error())
 		}
 		for _, m := range upward.FindAllSubmatch(text, -1) {
+			if string(m[1]) == ".." && filepath.Ext(source) != ".rs" {
+				continue // a word of a grammar; files that are included name files, and Rust names directories
+			}
 			for _, dir := range []string{g.d.pkg, filepath.Dir(source)} {
 				path := filepath.Join(dir, string(m[1]))
 				_, err := g.files.Stat(path)
