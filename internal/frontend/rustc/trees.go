@@ -1,6 +1,7 @@
 package rustc
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -126,13 +127,14 @@ func (g *gathering) elsewhere(sources []string) error {
 		if err != nil {
 			return compile.Refuse(compile.ReasonInput, err.Error())
 		}
-		for _, m := range upward.FindAllSubmatch(text, -1) {
-			if string(m[1]) == ".." && filepath.Ext(source) != ".rs" {
-				continue // a word of a grammar; files that are included name files, and Rust names directories
-			}
+		for _, at := range upward.FindAllSubmatchIndex(text, -1) {
+			spelled := string(text[at[2]:at[3]])
 			for _, dir := range []string{g.d.pkg, filepath.Dir(source)} {
-				path := filepath.Join(dir, string(m[1]))
-				_, err := g.files.Stat(path)
+				path := filepath.Join(dir, spelled)
+				info, err := g.files.Stat(path)
+				if err == nil && isDirectory(info) && (filepath.Ext(source) != ".rs" || !isMacroArgument(text[:at[0]])) {
+					continue // a component of a path, or a word of a grammar
+				}
 				if err == nil && !slices.ContainsFunc(g.d.trees, func(t tree) bool { return isBelow(path, t.root) }) {
 					return compile.Refuse(compile.ReasonMacro, "reads files, and "+filepath.Base(source)+" names "+path)
 				}
@@ -140,4 +142,35 @@ func (g *gathering) elsewhere(sources []string) error {
 		}
 	}
 	return nil
+}
+
+// plainMacros are those of the standard library that are called with any text and read no file.
+var plainMacros = regexp.MustCompile(`\b(?:(?:debug_)?assert(?:_eq|_ne)?|matches|format|e?print(?:ln)?|write(?:ln)?|panic|todo|unreachable|unimplemented|vec|dbg)\s*!\s*$`)
+
+// macroCall is what stands before the bracket of a macro's call, or of an attribute of what is around it.
+var macroCall = regexp.MustCompile(`[\w#]\s*!$`)
+
+// maxArgument is how far before a text the macro is looked for that it is an argument of, in bytes.
+const maxArgument = 4096
+
+// isMacroArgument reports whether what follows text in a Rust source is an argument of a macro or an attribute: whether a bracket before it
+// that is not closed belongs to one. Brackets in texts and comments are counted as any.
+func isMacroArgument(text []byte) bool {
+	depth := 0
+	for i := len(text) - 1; i >= 0 && i > len(text)-maxArgument; i-- {
+		switch text[i] {
+		case ')', ']', '}':
+			depth++
+		case '(', '[', '{':
+			if depth--; depth >= 0 {
+				continue
+			}
+			depth = 0
+			before := bytes.TrimRight(text[max(0, i-maxName):i], " \t\r\n")
+			if bytes.HasSuffix(before, []byte("#")) || macroCall.Match(before) && !plainMacros.Match(before) {
+				return true
+			}
+		}
+	}
+	return false
 }
