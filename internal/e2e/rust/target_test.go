@@ -72,7 +72,7 @@ func says(r *result) map[string]int {
 	bag := map[string]int{}
 	for line := range strings.Lines(r.stderr) {
 		if !finished.MatchString(line) {
-			bag[line]++
+			bag[warned.ReplaceAllString(line, "generated")]++
 		}
 	}
 	return bag
@@ -80,6 +80,9 @@ func says(r *result) map[string]int {
 
 // finished are cargo's lines that no two builds have in common: the time it took, and that another cargo was waited for.
 var finished = regexp.MustCompile(`^ +(Finished|Blocking) `)
+
+// warned is what cargo counts of two compiles of a crate that warn of the same: to the one that ends later they are duplicates.
+var warned = regexp.MustCompile("generated [0-9]+ warnings? [(](?:[0-9]+ duplicates?|run `cargo fix[^)]*)[)]")
 
 // built is a build and what it left.
 type built struct {
