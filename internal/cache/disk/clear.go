@@ -33,12 +33,14 @@ func (s *Store) Clear(ctx context.Context) error {
 	}
 	s.memory.clear()
 	s.uses.take()
-	if err := s.writeSize(counts{}, s.now().Unix(), s.size.pending()); err != nil {
-		failed = errors.Join(failed, err)
-	}
+	sizeErr := s.writeSize(counts{}, s.now().Unix(), s.size.pending())
 	if asideErr == nil {
 		failed = errors.Join(failed, removeTree(ctx, aside))
 	}
+	if sizeErr != nil { // the full disk has room only now
+		sizeErr = s.writeSize(counts{}, s.now().Unix(), s.size.pending())
+	}
+	failed = errors.Join(failed, sizeErr)
 	if failed != nil {
 		return fmt.Errorf("clear: %w", failed)
 	}

@@ -56,7 +56,25 @@ func TestFullDisk(t *testing.T) {
 	if entries, err := os.ReadDir(s.tmpPath()); err != nil || len(entries) != 0 {
 		t.Errorf("tmp holds %v, %v; want nothing", entries, err)
 	}
+	fill(t, dir+"/other")
 	must(t, s.Clear(ctx))
+	if u, err := Usage(ctx, dir); err != nil || u != (Sizes{}) {
+		t.Errorf("Usage after Clear = %+v, %v; want nothing", u, err)
+	}
 	s.fullUntil.Store(0)
 	must(t, put(1000))
+}
+
+// fill takes a file system's last byte, as another program does.
+func fill(t *testing.T, name string) {
+	t.Helper()
+	f, err := os.Create(name)
+	must(t, err)
+	for err == nil {
+		_, err = f.Write(make([]byte, 4<<10))
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("filling the disk = %v, want %v", err, syscall.ENOSPC)
+	}
+	must(t, f.Close())
 }
