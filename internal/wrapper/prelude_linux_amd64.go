@@ -43,8 +43,14 @@ func Prelude(argc int, argv **byte) {
 		return
 	}
 	env, _, ok := cstrings(preludeEnv[:0], envp)
-	if ok && ask(args, env) {
+	if !ok {
+		return
+	}
+	if ask(args, env) {
 		hear()
+	}
+	if asked.told == 0 && cramped() {
+		becomeRaw(args, env, argv, envp)
 	}
 }
 
