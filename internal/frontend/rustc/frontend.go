@@ -48,7 +48,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/toolchain"
+	"github.com/compile-cache/compile-cache-action/internal/memo"
 )
 
 // Frontend implements frontend.Frontend for rustc and clippy-driver.
@@ -60,10 +63,10 @@ type Frontend struct {
 	traits  traitsMemory
 	dylibs  crateMemory // what dylibs were made of
 	spells  crateMemory // whether metadata spells a name: +NAME, -NAME
-	chains  chainMemory
-	answers answerMemory
-	loaded  loadMemory
-	said    saidMemory
+	chains  *toolchain.Memory[*knownChain]
+	answers *memo.Map[digest.Key, answer]          // what compilers say of themselves, by all that they load
+	said    *memo.Map[toolchain.Key, *linkAnswers] // the newest answers of each driver
+	loaded  *toolchain.Loads
 
 	processor func() string // what the processor says of itself, "" where that is not known
 }
@@ -71,7 +74,15 @@ type Frontend struct {
 var _ frontend.Frontend = (*Frontend)(nil)
 
 // New returns a Frontend that remembers nothing yet.
-func New() *Frontend { return &Frontend{processor: sync.OnceValue(processorSays)} }
+func New() *Frontend {
+	return &Frontend{
+		chains:    toolchain.NewMemory[*knownChain](),
+		answers:   memo.New[digest.Key, answer](toolchain.MaxAnswers),
+		said:      memo.New[toolchain.Key, *linkAnswers](toolchain.MaxAnswers),
+		loaded:    toolchain.NewLoads(),
+		processor: sync.OnceValue(processorSays),
+	}
+}
 
 // Match implements frontend.Frontend.
 func (*Frontend) Match(base string) bool { return kindOf(base) != "" }
