@@ -20,7 +20,7 @@ var layers = []struct {
 	layer    int
 	packages []string
 }{
-	{0, []string{"internal", "internal/ar", "internal/digest", "internal/memo", "internal/protocol", "internal/config"}},
+	{0, []string{"internal", "internal/ar", "internal/digest", "internal/protocol", "internal/recent", "internal/config"}},
 	{1, []string{"internal/compile", "internal/wrapper"}},
 	{2, []string{
 		"internal/cache", "internal/cache/bucket/objects", "internal/cache/bucket/pack", "internal/credentials", "internal/frontend",
@@ -43,11 +43,11 @@ var only = map[string][]string{
 	"internal/wrapper":            {"internal/protocol"},
 	"internal/github":             {},
 	"internal/credentials":        {},
-	"internal/frontend/toolchain": {"internal/compile", "internal/digest", "internal/frontend", "internal/memo"},
-	"internal/frontend/cc":        {"internal/compile", "internal/digest", "internal/frontend", "internal/frontend/toolchain", "internal/memo"},
+	"internal/frontend/toolchain": {"internal/compile", "internal/digest", "internal/frontend", "internal/recent"},
+	"internal/frontend/cc":        {"internal/compile", "internal/digest", "internal/frontend", "internal/frontend/toolchain", "internal/recent"},
 	"internal/frontend/rustc": {
 		"internal/ar", "internal/compile", "internal/digest", "internal/frontend", "internal/frontend/rustc/procmacro",
-		"internal/frontend/toolchain", "internal/memo",
+		"internal/frontend/toolchain", "internal/recent",
 	},
 
 	"internal/frontend/rustc/procmacro": {},

@@ -60,7 +60,7 @@ func (p *parser) dylib(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	hashes, known := p.f.dylibs.get(d)
+	hashes, known := p.f.dylibs.Get(d)
 	if !known {
 		content, d, err := p.files.Read(path, maxLibrary)
 		if err != nil {
@@ -71,7 +71,7 @@ func (p *parser) dylib(path string) ([]string, error) {
 		} else {
 			hashes = namedCrates(metadata)
 		}
-		p.f.dylibs.put(d, hashes)
+		p.f.dylibs.Set(d, hashes)
 	}
 	if len(hashes) == 1 && hashes[0] == notUnderstood+errNoDylib.Error() {
 		return nil, fmt.Errorf("%s: %w", path, errNoDylib)
@@ -117,7 +117,7 @@ func (p *parser) spelled(name string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		known, _ := p.f.spells.get(d)
+		known, _ := p.f.spells.Get(d)
 		if slices.Contains(known, "+"+name) {
 			return true, nil
 		}
@@ -133,7 +133,7 @@ func (p *parser) spelled(name string) (bool, error) {
 		if found {
 			sign = "+"
 		}
-		p.f.spells.put(d, append(slices.Clone(known), sign+name))
+		p.f.spells.Set(d, append(slices.Clone(known), sign+name))
 		if found {
 			return true, nil
 		}

@@ -92,7 +92,7 @@ func (f *Frontend) linked(asked *probe, key toolchain.Key, compiler *knownChain)
 	}
 	if memory && own {
 		heard.chain = known
-		f.said.Put(id, heard)
+		f.said.Set(id, heard)
 	}
 	return known, keyOf(own), nil
 }

@@ -19,7 +19,7 @@ type answer struct {
 // whereFirst asks before the compiler's files are hashed, which takes long in a new daemon, where no answer is known that would do. It
 // reports whether it did.
 func (p *probe) whereFirst() (asked bool, err error) {
-	if _, err := toolchain.Interpreter(p.C.Program); err != nil || !p.f.answers.Empty() {
+	if _, err := toolchain.Interpreter(p.C.Program); err != nil || p.f.answers.Len() > 0 {
 		return false, nil
 	}
 	return true, p.where()
@@ -57,6 +57,6 @@ func (p *probe) whereOnce(asked bool) error {
 			return err
 		}
 	}
-	p.f.answers.Put(k, p.answer)
+	p.f.answers.Set(k, p.answer)
 	return nil
 }

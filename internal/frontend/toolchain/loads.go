@@ -8,7 +8,7 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
-	"github.com/compile-cache/compile-cache-action/internal/memo"
+	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
 // Library is one that the loader gave a program.
@@ -23,10 +23,10 @@ type Library struct {
 
 // Loads remembers what the loader gave programs, for all values of LD_LIBRARY_PATH that lead to the same libraries. It may be
 // used by many goroutines at once.
-type Loads struct{ known *memo.Map[loadKey, *load] }
+type Loads struct{ known *recent.Map[loadKey, *load] }
 
 // NewLoads returns a Loads that knows nothing.
-func NewLoads() *Loads { return &Loads{memo.New[loadKey, *load](MaxAnswers)} }
+func NewLoads() *Loads { return &Loads{recent.New[loadKey, *load](MaxAnswers)} }
 
 // loadKey names a program that is loaded. It has libraries looked for beside where it really lies.
 type loadKey struct {
@@ -166,7 +166,7 @@ func (s *search) remember(k loadKey, libraries []Library) {
 			}
 		}
 	}
-	s.a.Loads.known.Put(k, l)
+	s.a.Loads.known.Set(k, l)
 }
 
 // settings are the contents of what the loader is configured by.

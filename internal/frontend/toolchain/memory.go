@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/compile-cache/compile-cache-action/internal/memo"
+	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
 // MaxAnswers bounds a memory of what programs said: a build has a handful of questions, one more for each directory of libraries that build scripts
@@ -17,7 +17,7 @@ const patience = 10 * time.Second
 
 // Memory remembers answers of type A by what was asked. All methods may be called from many goroutines at once.
 type Memory[A any] struct {
-	answers *memo.Map[Key, A]
+	answers *recent.Map[Key, A]
 
 	mu     sync.Mutex
 	asking map[Key]chan struct{} // guarded by mu; closed when who asks has the answer, or none
@@ -25,7 +25,7 @@ type Memory[A any] struct {
 
 // NewMemory returns a Memory that knows nothing.
 func NewMemory[A any]() *Memory[A] {
-	return &Memory[A]{answers: memo.New[Key, A](MaxAnswers), asking: map[Key]chan struct{}{}}
+	return &Memory[A]{answers: recent.New[Key, A](MaxAnswers), asking: map[Key]chan struct{}{}}
 }
 
 // Find returns what is known under the first of keys whose answer is right, or else what ask finds, which is kept under the key that ask
@@ -96,7 +96,7 @@ func (m *Memory[A]) ask(keys []Key, right func(A) bool, ask func() (A, Key, erro
 func (m *Memory[A]) keep(ask func() (A, Key, error)) (A, error) {
 	a, key, err := ask()
 	if err == nil {
-		m.answers.Put(key, a)
+		m.answers.Set(key, a)
 	}
 	return a, err
 }
