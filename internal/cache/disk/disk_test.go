@@ -104,7 +104,6 @@ func TestOpenFile(t *testing.T) {
 	}
 }
 
-// The layout is a format that other programs and later releases read.
 // hashedReader says of what it gave that it is d, once it has given all where it is honest.
 type hashedReader struct {
 	io.Reader
@@ -127,6 +126,7 @@ func TestPutHashed(t *testing.T) {
 		ok   bool
 	}{
 		{"the reader says what is named", content, content, true, true},
+		{"the reader gives less than it says", content + ".", content + ".", true, false},
 		{"the reader says something else", content + "?", content, true, false},
 		{"the reader had not come to the end", content + "!", content + "!", false, false},
 	} {
@@ -140,6 +140,7 @@ func TestPutHashed(t *testing.T) {
 	}
 }
 
+// The layout is a format that other programs and later releases read.
 func TestLayout(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, func(o *Options) {
