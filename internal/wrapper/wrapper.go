@@ -28,6 +28,8 @@
 // A hit from this machine costs few system calls, no goroutine and no child, and on Linux not even the start of Go's runtime, which is
 // several times the rest: Prelude asks before it, and the conversation goes on where it left off. The package imports the standard library's
 // small parts and protocol, because every other compile pays for its start.
+//
+// Where address space is too scarce for the runtime, what Prelude does not answer it gives to the compiler, uncached.
 package wrapper
 
 import "os"
