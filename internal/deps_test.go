@@ -20,7 +20,7 @@ var layers = []struct {
 	layer    int
 	packages []string
 }{
-	{0, []string{"internal", "internal/ar", "internal/digest", "internal/protocol", "internal/config"}},
+	{0, []string{"internal", "internal/ar", "internal/digest", "internal/protocol", "internal/recent", "internal/config"}},
 	{1, []string{"internal/compile", "internal/wrapper"}},
 	{2, []string{
 		"internal/cache", "internal/cache/bucket/objects", "internal/cache/bucket/pack", "internal/credentials", "internal/frontend",

@@ -8,6 +8,7 @@
 //     nothing, since every compile pays for it.
 //   - config reads the settings that count when a daemon starts, each with its source.
 //   - ar reads archives, as libraries are.
+//   - recent remembers what was found out once, up to a limit.
 //   - compile holds the nouns that all others share: an Invocation came in, a Compilation is what it means, a Result is what it
 //     made, an Event is what is told of it, and Reasons is the one table of why things were not hits.
 //

@@ -33,7 +33,7 @@ func (s *Store) OpenFile(ctx context.Context, d digest.Digest) (cache.File, erro
 	}
 	n := blobName(d)
 	path := s.path(n)
-	right, known := s.verified.get(n.sum)
+	right, known := s.verified.Get(n.sum)
 	f, st, err := s.files.open(path)
 	if err != nil {
 		switch {
@@ -49,7 +49,7 @@ func (s *Store) OpenFile(ctx context.Context, d digest.Digest) (cache.File, erro
 			f.Close()
 			return nil, err
 		}
-		s.verified.put(n.sum, st)
+		s.verified.Set(n.sum, st)
 	}
 	s.uses.mark(n, s.now())
 	return f, nil
@@ -149,7 +149,7 @@ func (s *Store) writeBlob(ctx context.Context, d digest.Digest, path string, ope
 	}
 	// Renaming moved the change time. If the file is another by now, a later open hashes it.
 	if st, err := stateAt(path, false); err == nil && st.sameFile(written) {
-		s.verified.put(d.Sum(), st)
+		s.verified.Set(d.Sum(), st)
 	}
 	return nil
 }

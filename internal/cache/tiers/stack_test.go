@@ -460,7 +460,7 @@ func TestMarks(t *testing.T) {
 	for i := range 100 {
 		m.add(key(fmt.Sprint(i)), 1)
 		m.add(key(fmt.Sprint(i)), 2)
-		if n := len(m.young) + len(m.old); n > 10 {
+		if n := m.known.Len(); n > 10 {
 			t.Fatalf("%d marks are kept, want at most 10", n)
 		}
 		if got := m.get(key(fmt.Sprint(i))); got != 3 {
