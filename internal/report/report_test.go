@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -110,41 +111,47 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
+// goldens compares what each function writes with the file of its name.
+func goldens(t *testing.T, files map[string]func(io.Writer) error) {
+	t.Helper()
+	for name, write := range files {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := write(&b); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name, b.Bytes())
+		})
+	}
+}
+
+func markdown(s *Summary) func(io.Writer) error {
+	return func(w io.Writer) error {
+		md, err := s.Markdown(MarkdownLimit)
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(w, md)
+		return err
+	}
+}
+
 func TestReports(t *testing.T) {
 	dir := instance(t, aBuild()...)
 	if err := os.WriteFile(filepath.Join(SpoolDir(dir), "unrecorded"), []byte("\n\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	empty, all, run := load(t, t.TempDir(), ""), load(t, dir, ""), load(t, dir, "r1")
-	for _, tt := range []struct {
-		golden string
-		write  func(*bytes.Buffer) error
-	}{
-		{"stats.json", func(b *bytes.Buffer) error { return all.Stats.WriteJSON(b) }},
-		{"empty.json", func(b *bytes.Buffer) error { return empty.Stats.WriteJSON(b) }},
-		{"stats.txt", func(b *bytes.Buffer) error { return all.WriteStats(b) }},
-		{"run.txt", func(b *bytes.Buffer) error { return run.WriteTerminal(b) }},
-		{"empty.txt", func(b *bytes.Buffer) error { return empty.WriteTerminal(b) }},
-		{"report.html", func(b *bytes.Buffer) error { return run.WriteHTML(b) }},
-		{"report.md", func(b *bytes.Buffer) error {
-			md, err := run.Markdown(MarkdownLimit)
-			b.WriteString(md)
-			return err
-		}},
-		{"empty.md", func(b *bytes.Buffer) error {
-			md, err := empty.Markdown(MarkdownLimit)
-			b.WriteString(md)
-			return err
-		}},
-	} {
-		t.Run(tt.golden, func(t *testing.T) {
-			var b bytes.Buffer
-			if err := tt.write(&b); err != nil {
-				t.Fatal(err)
-			}
-			golden(t, tt.golden, b.Bytes())
-		})
-	}
+	goldens(t, map[string]func(io.Writer) error{
+		"stats.json":  all.Stats.WriteJSON,
+		"empty.json":  empty.Stats.WriteJSON,
+		"stats.txt":   all.WriteStats,
+		"run.txt":     run.WriteTerminal,
+		"empty.txt":   empty.WriteTerminal,
+		"report.html": run.WriteHTML,
+		"report.md":   markdown(run),
+		"empty.md":    markdown(empty),
+	})
 }
 
 func TestStatsOfFoldedEventsAreTheSame(t *testing.T) {
