@@ -25,8 +25,9 @@ package cc
 
 // Frontend implements frontend.Frontend for gcc and clang.
 type Frontend struct {
-	scans  scanMemory  // what source files say, by content
-	chains chainMemory // what toolchains are, by program and what selects its parts
+	scans      scanMemory  // what source files say, by content
+	assemblies scanMemory  // what they say as parts of assembly sources
+	chains     chainMemory // what toolchains are, by program and what selects its parts
 }
 
 // New returns a Frontend that remembers nothing yet.

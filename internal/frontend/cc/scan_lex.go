@@ -10,6 +10,7 @@ type lexer struct {
 	seams []int
 	facts *facts
 
+	assembly  bool       // the words of directives count
 	operators []operator // see scan
 
 	rawStrings    bool // R"x(...)x" is one string
@@ -106,6 +107,9 @@ func (l *lexer) run() {
 			if telling[b[i]] || b[j-1] == '_' {
 				l.name(i, j, lineStart)
 			}
+			if l.assembly {
+				l.facts.directiveWord(b[i:j], i > 0 && b[i-1] == '.')
+			}
 			if len(l.operators) > 0 {
 				l.operator(i, string(b[i:j]))
 			}
@@ -122,6 +126,9 @@ func (l *lexer) run() {
 			}
 		case digit:
 			l.number()
+			if l.assembly {
+				l.facts.directiveText(b[i:l.i])
+			}
 			lineStart = false
 			l.endString()
 		case slash:
@@ -135,6 +142,9 @@ func (l *lexer) run() {
 			lineStart = false
 		case apostrophe:
 			l.i = l.endQuoted(i+1, '\'')
+			if l.assembly {
+				l.facts.directiveText(b[i:l.i]) // 'a is one character; what follows is code
+			}
 			lineStart = false
 			l.endString()
 		case hash:

@@ -57,7 +57,7 @@ func (p *probe) run() error {
 		return err
 	}
 	args := append([]string{p.c.Program}, p.d.probeArgs...)
-	args = append(args, "-v", "-E", "-x", p.c.Language, "/dev/null")
+	args = append(args, "-v", "-E", "-x", probeLanguage(p.c.Language), "/dev/null")
 	said, err := p.say(args)
 	if err != nil {
 		return err
