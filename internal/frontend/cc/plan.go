@@ -48,12 +48,12 @@ func hidesDeps(c *compile.Compilation) bool {
 }
 
 // hidesAssembler reports whether gcc's assembler is asked. -Wa splits at commas, so a path with one cannot be given; and
-// objects for link-time optimisation record the assembler's options.
+// objects for link-time optimisation record the assembler's options: those that gcc itself makes.
 func hidesAssembler(c *compile.Compilation, tc *compile.Toolchain, scratch string) bool {
 	if tc.Detail.(*chain).clang || strings.Contains(scratch, ",") {
 		return false
 	}
-	return !slices.ContainsFunc(c.Args, func(arg string) bool { return strings.HasPrefix(arg, "-flto") })
+	return isAssembly(c.Language) || !slices.ContainsFunc(c.Args, func(arg string) bool { return strings.HasPrefix(arg, "-flto") })
 }
 
 // prerequisites returns the files that the compiler read, as it spells them, the source first.
