@@ -194,11 +194,12 @@ func (g *gathering) scanInputs() error {
 				return compile.Refuse(compile.ReasonComputed, arg) // its operand may be anywhere
 			}
 			g.args.addSigns(scanAs([]byte(arg), isAssembly(g.c.Language), nil))
+			g.args.paste = g.args.paste || strings.Contains(arg, "##")
 		}
 	}
 	g.union.addSigns(&g.args)
-	if (g.union.paste || g.union.directives.glue) && g.union.directives.made() {
-		g.union.asmFiles = true
+	if g.union.paste || g.union.directives.glue {
+		g.union.asmFiles = g.union.asmFiles || g.union.directives.made()
 	}
 	return nil
 }

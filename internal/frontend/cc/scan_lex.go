@@ -21,6 +21,7 @@ type lexer struct {
 	defined   int  // offset of the name that #define is defining, else 0
 	named     int  // offset of the name that #ifdef, #undef or the like looks at, else 0
 	condition bool // in the line of an #if or #elif
+	defining  bool // in that of a #define
 
 	// Adjacent string literals are one string to the compiler.
 	joined []byte
@@ -97,7 +98,7 @@ func (l *lexer) run() {
 		case newline:
 			l.i++
 			lineStart = true
-			l.condition = false
+			l.condition, l.defining = false, false
 		case letter:
 			j := i + 1
 			for j < len(b) && isName[b[j]] {
@@ -154,7 +155,7 @@ func (l *lexer) run() {
 				l.directive()
 			} else {
 				if i+1 < len(b) && b[i+1] == '#' {
-					l.facts.paste = true
+					l.facts.paste = l.facts.paste || l.defining || !l.assembly // elsewhere it is a comment
 					l.i++
 				}
 				l.i++

@@ -8,35 +8,32 @@ import "bytes"
 // fileDirectives are the directives, without their dot, by which an assembler reads a file. They count in upper case too.
 var fileDirectives = [2]string{"incbin", "include"}
 
-// directiveWords records from which pieces a text could put the name of such a directive together: with ## or by the assembler's own macros,
-// which replace \name anywhere in a word.
+// directiveWords records from which pieces a text could put the name of such a directive together.
 type directiveWords struct {
-	glue   bool      // the text defines or uses the assembler's macros
-	prefix [2]uint16 // bit n: the first n characters of fileDirectives[i] are a word
-	suffix [2]uint16 // bit n: its last n characters are a word
+	glue   bool      // the text uses the assembler's macros: they replace \name anywhere in a word
+	pieces [2]uint64 // bit from*8+to: fileDirectives[i][from:to] is a word
 }
 
 func (d *directiveWords) merge(other directiveWords) {
 	d.glue = d.glue || other.glue
 	for i := range fileDirectives {
-		d.prefix[i] |= other.prefix[i]
-		d.suffix[i] |= other.suffix[i]
+		d.pieces[i] |= other.pieces[i]
 	}
 }
 
-// made reports whether the pieces could make a directive. As for timeWords, two pieces must make the whole of it; three must leave a gap
-// between a telling start and a telling end.
+// made reports whether the pieces could make a directive, where something joins them.
 func (d *directiveWords) made() bool {
 	for i, name := range fileDirectives {
-		for p := 1; p < len(name); p++ {
-			if d.prefix[i]&(1<<p) == 0 {
-				continue
-			}
-			for s := 1; p+s <= len(name); s++ {
-				if d.suffix[i]&(1<<s) != 0 && (p+s == len(name) || p > 2 && s > 2) {
-					return true
+		reached := uint(1) // bit n: the first n characters can be put together
+		for from := range name {
+			for to := from + 1; to <= len(name); to++ {
+				if reached&(1<<from) != 0 && d.pieces[i]&(1<<(from*8+to)) != 0 {
+					reached |= 1 << to
 				}
 			}
+		}
+		if reached&(1<<len(name)) != 0 {
+			return true
 		}
 	}
 	return false
@@ -56,24 +53,18 @@ func (f *facts) directiveWord(word []byte, dotted bool) {
 		}
 	}
 	switch string(name) {
-	case "macro", "irp", "irpc":
+	case "macro", "irp":
 		f.directives.glue = true
-	case "altmacro": // every character can be quoted there
+	case "irpc", "altmacro": // every character may be a piece
 		f.asmFiles = true
 	case "file", "linefile", "appfile":
 		f.lineComputed = f.lineComputed || dotted
 	}
 	for i, directive := range fileDirectives {
-		switch n := len(name); {
-		case n > len(directive):
-		case n == len(directive):
-			f.asmFiles = f.asmFiles || string(name) == directive
-		default:
-			if string(name) == directive[:n] {
-				f.directives.prefix[i] |= 1 << n
-			}
-			if string(name) == directive[len(directive)-n:] {
-				f.directives.suffix[i] |= 1 << n
+		f.asmFiles = f.asmFiles || string(name) == directive
+		for from := 0; from+len(name) <= len(directive) && len(name) < len(directive); from++ {
+			if directive[from:from+len(name)] == string(name) {
+				f.directives.pieces[i] |= 1 << (from*8 + from + len(name))
 			}
 		}
 	}
