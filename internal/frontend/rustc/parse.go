@@ -156,6 +156,9 @@ func (p *parser) finish() *compile.Decline {
 	// The names of outputs change with every flag.
 	c.Unit = fmt.Sprintf("%s crate %s of type %q, output %q, test %t, target %s", c.Kind, p.det.crate, p.types, p.emit, p.test, p.det.target)
 	c.Failures = p.probes()
+	if d := p.plainDirs(); d != nil {
+		return d
+	}
 	if d := p.loaded(); d != nil {
 		return d
 	}

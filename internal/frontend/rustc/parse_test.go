@@ -180,7 +180,7 @@ func TestParseDeclines(t *testing.T) {
 		{cargoLine + " -o x", "option"},
 		{cargoLine + " --sysroot /x", "option"},
 		{cargoLine + " --json=artifacts,timings", "option"},
-		{cargoLine + " -L /x", "option"},
+		{cargoLine + " -L /x", ""}, // missing
 		{cargoLine + " -L crate=/x", "option"},
 		{cargoLine + " -L native=/x -l dylib=z", ""},
 		{cargoLine + " -l static:+verbatim=z.o", "option"},
