@@ -12,7 +12,7 @@
 // Every error of this is to one side: a reference that is none, a function that is never called, a name that is not understood make a
 // macro look as if it could do more. Only system calls written in assembly, and times of files that are taken from what stat says without the
 // library's own functions for it, are not seen. Where there is no symbol table, or another machine, the macro is taken to read
-// files and variables, and what it imports beyond that refuses it.
+// files and variables, and what it imports beyond that refuses it, but for random numbers: hash tables are seeded with such.
 //
 // What no import and no name shows is not seen: system calls by inline assembly, and times in what stat returned where it was called without
 // the standard library.
@@ -102,8 +102,9 @@ func importsAlone(dynamic []elf.Symbol) []use {
 	return all
 }
 
-// ofPanics are imports without which no macro is, though few use them.
-var ofPanics = set("syscall", "write", "writev", "dlsym")
+// ofPanics are imports without which no macro is, though few use them, and getrandom, by which hash tables are seeded: it is in every library
+// that has one, and what a macro makes of random numbers is as good as what it makes next time.
+var ofPanics = set("syscall", "write", "writev", "dlsym", "getrandom")
 
 // systemLibraries are what Rust's standard library itself asks for.
 var systemLibraries = set("libc.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libm.so.6", "libpthread.so.0", "libdl.so.2",

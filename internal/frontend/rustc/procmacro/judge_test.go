@@ -119,6 +119,25 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// Of a library without a symbol table the imports alone tell.
+func TestJudgeStripped(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`t`: "files",
+		`let mut h = HashMap::new(); for x in t { *h.entry(x.to_string()).or_insert(0) += 1; } out(h.len())`: "files",
+		`out(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())`:                               clock,
+		`out(Command::new("git").arg("log").output().unwrap().stdout)`:                                       anyProgram,
+	} {
+		traits, err := Judge(build(t, body, "-Cstrip=symbols"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := level(traits); got != want && !strings.HasPrefix(got, want+" (") || traits.Traced {
+			t.Errorf("Judge of %s, stripped: %s, traced %t, want %s", body, got, traits.Traced, want)
+		}
+	}
+}
+
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{
