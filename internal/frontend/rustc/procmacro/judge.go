@@ -38,7 +38,8 @@ type Traits struct {
 	Places     bool // it may ask where sources lie, maps of paths notwithstanding
 	Repository bool // it names git's directory
 	// Refused is what it may do that no key covers, with how that is reached: "starts programs (execvp of demo::run)"; "" for nothing.
-	Refused string
+	Refused   string
+	TimesOnly bool // Refused is for times of files, and for nothing else
 
 	texts texts
 }
@@ -127,6 +128,7 @@ func libraries(f *elf.File) string {
 // take fills in what the uses come to.
 func (t *Traits) take(uses []use, library string) {
 	var refused, odd []string
+	times := 0
 	for _, u := range uses {
 		switch what := effectOf(u.name); what {
 		case harmless:
@@ -141,9 +143,13 @@ func (t *Traits) take(uses []use, library string) {
 			if u.from != "" {
 				text = what + " (" + u.name + " of " + u.from + ")"
 			}
-			if what == unknown {
+			switch what {
+			case unknown:
 				odd = append(odd, text)
-			} else {
+			case fileTimes:
+				times++
+				fallthrough
+			default:
 				refused = append(refused, text)
 			}
 		}
@@ -155,7 +161,7 @@ func (t *Traits) take(uses []use, library string) {
 	slices.Sort(refused)
 	slices.Sort(odd)
 	if refused = append(refused, odd...); len(refused) > 0 {
-		t.Refused = refused[0]
+		t.Refused, t.TimesOnly = refused[0], len(refused) == times
 	}
 }
 

@@ -138,6 +138,27 @@ func TestJudgeStripped(t *testing.T) {
 	}
 }
 
+// Times of files alone may be known to do no harm.
+func TestTimesOnly(t *testing.T) {
+	t.Parallel()
+	const times = `let m = fs::metadata("a").unwrap().modified().unwrap();`
+	for body, want := range map[string]bool{
+		times + `out(fs::metadata("b").unwrap().modified().unwrap() > m)`: true,
+		times + `fs::write("a", "b"); out(m)`:                             false,
+		times + `out(m.elapsed().is_ok())`:                                false,
+		times + `out((m, std::process::id()))`:                            false,
+		`t`:                                                               false,
+	} {
+		traits, err := Judge(build(t, body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if traits.TimesOnly != want {
+			t.Errorf("Judge of %s: times only %t, want %t (%s)", body, traits.TimesOnly, want, traits.Refused)
+		}
+	}
+}
+
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{
