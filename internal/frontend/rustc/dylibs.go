@@ -22,6 +22,9 @@ import (
 // errNoDylib says that a shared library holds no metadata.
 var errNoDylib = errors.New("no metadata")
 
+// compressed says that it holds metadata that is not understood.
+const compressed = "its metadata is compressed"
+
 // metadataMark begins metadata; the version of the format follows.
 var metadataMark = []byte("rust\x00\x00\x00")
 
@@ -46,7 +49,7 @@ func dylibMetadata(content []byte) (metadata []byte, err error) {
 	}
 	const head = 16 // mark, version and length
 	if len(data) < head || !bytes.HasPrefix(data, metadataMark) || !bytes.HasPrefix(data[head:], metadataMark) {
-		return nil, errors.New("its metadata is compressed")
+		return nil, errors.New(compressed)
 	}
 	return data[head:], nil
 }
@@ -60,7 +63,7 @@ func (p *parser) dylib(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	hashes, known := p.f.dylibs.get(d)
+	hashes, known := p.f.dylibs.Get(d)
 	if !known {
 		content, d, err := p.files.Read(path, maxLibrary)
 		if err != nil {
@@ -71,7 +74,10 @@ func (p *parser) dylib(path string) ([]string, error) {
 		} else {
 			hashes = namedCrates(metadata)
 		}
-		p.f.dylibs.put(d, hashes)
+		p.f.dylibs.Set(d, hashes)
+	}
+	if len(hashes) == 1 && hashes[0] == notUnderstood+errNoDylib.Error() {
+		return nil, fmt.Errorf("%s: %w", path, errNoDylib)
 	}
 	if len(hashes) == 1 && hashes[0][:1] == notUnderstood {
 		return nil, fmt.Errorf("%s: %s", path, hashes[0][1:])
@@ -80,6 +86,13 @@ func (p *parser) dylib(path string) ([]string, error) {
 		return nil, fmt.Errorf("%s does not name its own crate", path)
 	}
 	return hashes, nil
+}
+
+// isForeign reports whether a shared library is one for other languages (cdylib), which a crate may be made into besides. rustc loads none
+// without metadata.
+func (p *parser) isForeign(path string) bool {
+	_, err := p.dylib(path)
+	return errors.Is(err, errNoDylib)
 }
 
 // isMacro reports whether a shared library holds macros, or nobody can tell.
@@ -107,7 +120,7 @@ func (p *parser) spelled(name string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		known, _ := p.f.spells.get(d)
+		known, _ := p.f.spells.Get(d)
 		if slices.Contains(known, "+"+name) {
 			return true, nil
 		}
@@ -123,7 +136,7 @@ func (p *parser) spelled(name string) (bool, error) {
 		if found {
 			sign = "+"
 		}
-		p.f.spells.put(d, append(slices.Clone(known), sign+name))
+		p.f.spells.Set(d, append(slices.Clone(known), sign+name))
 		if found {
 			return true, nil
 		}
