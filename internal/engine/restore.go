@@ -95,6 +95,9 @@ func (c *call) place(o compile.Output, stored compile.StoredOutput, from io.Read
 		if !old.Mode().IsRegular() {
 			return fmt.Errorf("%s is not a regular file", o.Path)
 		}
+		if old.Mode().Perm()&0o222 == 0 {
+			return fmt.Errorf("%s is read-only", o.Path) // rustc refuses to replace it, also for root; gcc does not
+		}
 		if !o.Replaced {
 			mode, kept = old.Mode().Perm(), true
 		}
