@@ -53,7 +53,7 @@ type Engine struct {
 // collectors bounds how many compiles are collected at once, and with it the memory that their outputs take.
 const collectors = 8
 
-// New returns an engine.
+// New returns an engine. Nothing runs in the background until Handle is called.
 func New(c Config) *Engine {
 	return &Engine{
 		Config: c, checks: key.NewChecks(), memory: make(chan struct{}, collectors),
