@@ -30,6 +30,7 @@
 //
 // # One thing each
 //
+//   - frontend/toolchain finds out what a compiler is made of and knows it until that changes, for every front-end.
 //   - frontend/cc is gcc and clang: what arguments mean, what a toolchain is, what a compile has read.
 //   - frontend/rustc is rustc and clippy-driver, as cargo calls them; frontend/rustc/procmacro tells what a procedural macro could read
 //     from the code of its library.

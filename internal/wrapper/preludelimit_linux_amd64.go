@@ -7,19 +7,34 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/protocol"
 )
 
-// Go's runtime reserves address space when it starts, and ends the process where there is none to have: under "ulimit -v" a compile that
+// Go's runtime needs more to start than a compiler does, and ends the process where there is less: under "ulimit -v", -d or -u a compile that
 // the plain compiler manages would fail by our fault. So there Prelude, after it has found no hit, becomes the compiler itself, and
 // nothing is stored. This is by Prelude's rules too.
 
-// runtimeSpace is the limit of address space, in bytes, below which the runtime is not started. Go 1.26 needs 703 MiB; the rest is
-// for its threads and for what it needs while it captures a compile.
-const runtimeSpace = 1 << 30
+// Limits below which the runtime is not started. Go 1.26 needs 703 MiB of addresses, 40 MB of data and six threads; the rest is for what it
+// does while it captures a compile.
+const (
+	runtimeAddresses = 1 << 30
+	runtimeData      = 128 << 20
+	runtimeProcesses = 64 // of the user, all together
+)
 
-// isTight reports whether the address space of this process is limited so far that the runtime may find no room.
+// rlimitProcesses is RLIMIT_NPROC, which package syscall lacks.
+const rlimitProcesses = 6
+
+// isTight reports whether the limits of this process may leave the runtime no room.
 func isTight() bool {
+	return softLimit(syscall.RLIMIT_AS) < runtimeAddresses || softLimit(syscall.RLIMIT_DATA) < runtimeData ||
+		softLimit(rlimitProcesses) < runtimeProcesses && syscall.Getuid() != 0
+}
+
+func softLimit(resource uintptr) uint64 {
 	var limit syscall.Rlimit
-	_, _, errno := syscall.RawSyscall(syscall.SYS_GETRLIMIT, syscall.RLIMIT_AS, uintptr(unsafe.Pointer(&limit)), 0)
-	return errno == 0 && limit.Cur < runtimeSpace
+	_, _, errno := syscall.RawSyscall(syscall.SYS_GETRLIMIT, resource, uintptr(unsafe.Pointer(&limit)), 0)
+	if errno != 0 {
+		return ^uint64(0)
+	}
+	return limit.Cur
 }
 
 // bareEnv is an environment with one more variable, nestText, and its null pointer.
