@@ -2,6 +2,7 @@ package rustc
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -56,14 +57,19 @@ func (p *parser) macros() *compile.Decline {
 			p.det.dylibs = append(p.det.dylibs, path)
 			continue
 		}
-		if refusedMacros[name] {
+		dated := datedMacros[name] && err == nil && p.dated(traits, traits.Holds(sourceEpoch))
+		switch {
+		case dated:
+		case datedMacros[name]:
+			return compile.Refuse(compile.ReasonMacro, name+": puts times of files into what it makes, unless SOURCE_DATE_EPOCH is set")
+		case refusedMacros[name]:
 			return compile.Refuse(compile.ReasonMacro, name+": known to ask for what no key covers, such as times or git")
 		}
 		listed := knownMacros[name] || trusted[name]
 		r, why := reachOf(traits, err == nil, listed)
 		switch {
 		case why == "":
-		case workspaceMacros[name]:
+		case dated || workspaceMacros[name]:
 			r, why = reachWorkspace, ""
 		case manifestMacros[name] && traits.TimesOnly:
 			r, why, listed = reachPackage, "", true
@@ -79,6 +85,17 @@ func (p *parser) macros() *compile.Decline {
 		p.readers = append(p.readers, reader{name: name, traits: traits, judged: err == nil, reach: r})
 	}
 	return nil
+}
+
+// sourceEpoch is the variable that holds the time of a source, in seconds.
+const sourceEpoch = "SOURCE_DATE_EPOCH"
+
+// dated reports whether one of datedMacros is given a time that it takes for all files', since it asks for one, and does nothing else that no
+// key covers.
+func (p *parser) dated(t procmacro.Traits, asks bool) bool {
+	value, _ := p.inv.Getenv(sourceEpoch)
+	_, err := strconv.ParseUint(value, 10, 64)
+	return err == nil && asks && (t.Refused == "" || t.TimesOnly)
 }
 
 // reader is a macro that reads more than tokens.

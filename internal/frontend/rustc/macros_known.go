@@ -7,9 +7,12 @@ const pureMacros = "COMPILE_CACHE_PURE_MACROS"
 // depends on them is cached, whatever is set and however their library looks.
 var refusedMacros = set(
 	"build_info_proc", "build_time", "comptime", "compile_time", "cornucopia_macros", "crabtime_internal", "cynic_proc_macros",
-	"git_testament_derive", "git_version_macro", "inline_python_macros", "rust_embed_impl", "shadow_rs_macros", "slint_macros", "tauri_macros",
-	"vergen_macros",
+	"git_testament_derive", "git_version_macro", "inline_python_macros", "shadow_rs_macros", "slint_macros", "tauri_macros", "vergen_macros",
 )
+
+// datedMacros put times of files into what they make, or that of SOURCE_DATE_EPOCH where it is set: then they are like others that read the
+// files of the workspace. Versions that do not know the variable do not name it.
+var datedMacros = set("rust_embed_impl")
 
 // workspaceMacros are libraries whose code looks as if it could do more than read the files of the workspace, and does so under
 // conditions that are looked at: see databases. Those for WebAssembly's components write what they made, for people who look for a fault in it,

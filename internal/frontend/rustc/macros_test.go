@@ -82,6 +82,30 @@ func TestWorkspaceOf(t *testing.T) {
 	}
 }
 
+// TestDated: rust-embed takes one time for all files where it is told to, which is in the key as any variable.
+func TestDated(t *testing.T) {
+	times := procmacro.Traits{Traced: true, Refused: "times", TimesOnly: true}
+	for _, c := range []struct {
+		env    string
+		traits procmacro.Traits
+		asks   bool
+		want   bool
+	}{
+		{"SOURCE_DATE_EPOCH=1700000000", times, true, true},
+		{"SOURCE_DATE_EPOCH=1700000000", procmacro.Traits{}, true, true},
+		{"SOURCE_DATE_EPOCH=", times, true, false},
+		{"SOURCE_DATE_EPOCH=now", times, true, false},
+		{"A=1", times, true, false},
+		{"SOURCE_DATE_EPOCH=1700000000", times, false, false},
+		{"SOURCE_DATE_EPOCH=1700000000", procmacro.Traits{Traced: true, Refused: "network"}, true, false},
+	} {
+		p := &parser{inv: &compile.Invocation{Env: []string{c.env}}}
+		if got := p.dated(c.traits, c.asks); got != c.want {
+			t.Errorf("dated with %s, asks %t, refused for %q = %t, want %t", c.env, c.asks, c.traits.Refused, got, c.want)
+		}
+	}
+}
+
 // TestDatabases: sqlx asks a database unless it is told not to.
 func TestDatabases(t *testing.T) {
 	dir := workDir(t, map[string]string{"a/x.rs": "", "b/c/x.rs": "", "b/.env": ""})
