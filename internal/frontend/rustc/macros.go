@@ -81,7 +81,7 @@ func (p *parser) macros() *compile.Decline {
 			continue
 		}
 		p.det.reach = max(p.det.reach, r)
-		p.det.asked = p.det.asked || !listed
+		p.det.asked = p.det.asked || !listed && (r == reachWorkspace || traits.Variables)
 		p.readers = append(p.readers, reader{name: name, traits: traits, judged: err == nil, reach: r})
 	}
 	return nil
@@ -124,6 +124,8 @@ func reachOf(t procmacro.Traits, judged, listed bool) (r reach, why string) {
 			return 0, "reads files, and names .git"
 		}
 		return reachWorkspace, t.Refused
+	case t.Manifests:
+		return reachPackage, ""
 	case t.Variables:
 		return reachEnvironment, ""
 	}
@@ -167,7 +169,7 @@ func (p *parser) trees() *compile.Decline {
 	default:
 		return nil
 	}
-	if d := p.databases(); d != nil {
+	if d := p.conditions(); d != nil {
 		return d
 	}
 	if fetched(p.det.pkg, p.cargoHome()) {
@@ -209,9 +211,17 @@ func (p *parser) tree(what, root string) *compile.Decline {
 	return nil
 }
 
-// databases declines macros of SQL that ask a database: sqlx does where a variable, or a file of variables, names one.
-func (p *parser) databases() *compile.Decline {
+// conditions declines macros that do more than read where they are told to: sqlx asks a database where a variable, or a file of variables, names
+// one, and those for Node.js write declarations of types.
+func (p *parser) conditions() *compile.Decline {
 	for _, r := range p.readers {
+		if r.name == "napi_derive" {
+			for _, name := range []string{"NAPI_TYPE_DEF_TMP_FOLDER", "TYPE_DEF_TMP_PATH", "WASI_REGISTER_TMP_PATH"} {
+				if _, ok := p.inv.Getenv(name); ok {
+					return compile.Refuse(compile.ReasonMacro, r.name+": writes files where "+name+" says")
+				}
+			}
+		}
 		if r.name != "sqlx_macros" {
 			continue
 		}

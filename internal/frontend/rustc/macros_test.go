@@ -25,6 +25,8 @@ func TestReachOf(t *testing.T) {
 		{"tokens alone, listed", procmacro.Traits{Traced: true}, true, true, reachTokens, false},
 		{"variables", procmacro.Traits{Traced: true, Variables: true}, true, false, reachEnvironment, false},
 		{"files", procmacro.Traits{Traced: true, Files: true}, true, false, reachWorkspace, false},
+		{"manifests", procmacro.Traits{Traced: true, Manifests: true, Variables: true}, true, false, reachPackage, false},
+		{"manifests and files", procmacro.Traits{Traced: true, Manifests: true, Files: true}, true, false, reachWorkspace, false},
 		{"files, listed", procmacro.Traits{Traced: true, Files: true, Variables: true}, true, true, reachPackage, false},
 		{"the clock", procmacro.Traits{Traced: true, Refused: "clock"}, true, false, 0, true},
 		{"the clock, listed", procmacro.Traits{Traced: true, Refused: "clock"}, true, true, reachPackage, false},
@@ -106,8 +108,8 @@ func TestDated(t *testing.T) {
 	}
 }
 
-// TestDatabases: sqlx asks a database unless it is told not to.
-func TestDatabases(t *testing.T) {
+// TestConditions: sqlx asks a database unless it is told not to, and macros for Node.js write where they are told to.
+func TestConditions(t *testing.T) {
 	dir := workDir(t, map[string]string{"a/x.rs": "", "b/c/x.rs": "", "b/.env": ""})
 	for _, c := range []struct {
 		pkg      string
@@ -123,8 +125,15 @@ func TestDatabases(t *testing.T) {
 	} {
 		p := &parser{inv: &compile.Invocation{Env: c.env}, files: frontendtest.DiskFiles{}, det: &detail{pkg: dir + "/" + c.pkg}}
 		p.readers = []reader{{name: "sqlx_macros", reach: reachWorkspace}}
-		if d := p.databases(); (d != nil) != c.declined {
-			t.Errorf("databases of %s with %v = %v, want declined %t", c.pkg, c.env, d, c.declined)
+		if d := p.conditions(); (d != nil) != c.declined {
+			t.Errorf("conditions of %s with %v = %v, want declined %t", c.pkg, c.env, d, c.declined)
+		}
+	}
+	for env, declined := range map[string]bool{"A=1": false, "NAPI_TYPE_DEF_TMP_FOLDER=/x": true, "TYPE_DEF_TMP_PATH=/x": true, "WASI_REGISTER_TMP_PATH=/x": true} {
+		p := &parser{inv: &compile.Invocation{Env: []string{env}}, files: frontendtest.DiskFiles{}, det: &detail{pkg: dir + "/a"}}
+		p.readers = []reader{{name: "napi_derive", reach: reachWorkspace}}
+		if d := p.conditions(); (d != nil) != declined {
+			t.Errorf("conditions of napi with %s = %v, want declined %t", env, d, declined)
 		}
 	}
 }
