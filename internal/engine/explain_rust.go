@@ -182,7 +182,7 @@ func (c *call) rustCause(label, was, now string) (cause compile.Cause, consequen
 
 // factCause tells what a fact of a front-end stands for. Digests are not shown.
 func factCause(name string) compile.Cause {
-	if variable, ok := strings.CutPrefix(name, "macro variable "); ok {
+	if variable, ok := strings.CutPrefix(name, macroVariable); ok {
 		return compile.Cause{Kind: "variable", Name: variable}
 	}
 	return compile.Cause{Kind: "other", Name: name}
