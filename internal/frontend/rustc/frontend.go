@@ -53,17 +53,18 @@ import (
 
 // Frontend implements frontend.Frontend for rustc and clippy-driver.
 type Frontend struct {
-	crates  crateMemory
-	named   crateMemory // names of variables in sources and crates
-	holding crateMemory // directives of assembly in crates
-	linking crateMemory // arguments for the linker in crates
-	traits  traitsMemory
-	dylibs  crateMemory // what dylibs were made of
-	spells  crateMemory // whether metadata spells a name: +NAME, -NAME
-	chains  chainMemory
-	answers answerMemory
-	loaded  loadMemory
-	said    saidMemory
+	crates   crateMemory
+	named    crateMemory // names of variables in sources and crates
+	holding  crateMemory // directives of assembly in crates
+	linking  crateMemory // arguments for the linker in crates
+	traits   traitsMemory
+	stripped crateMemory // what sources of macros without names of functions do beyond reading files
+	dylibs   crateMemory // what dylibs were made of
+	spells   crateMemory // whether metadata spells a name: +NAME, -NAME
+	chains   chainMemory
+	answers  answerMemory
+	loaded   loadMemory
+	said     saidMemory
 
 	processor func() string // what the processor says of itself, "" where that is not known
 }

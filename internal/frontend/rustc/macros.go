@@ -60,6 +60,9 @@ func (p *parser) macros() *compile.Decline {
 			return compile.Refuse(compile.ReasonMacro, name+": known to ask for what no key covers, such as times or git")
 		}
 		r, why := reachOf(traits, err == nil, knownMacros[name] || trusted[name])
+		if why == "" && r == reachWorkspace && !traits.Traced {
+			why = p.beyond(path)
+		}
 		if why != "" && workspaceMacros[name] {
 			r, why = reachWorkspace, ""
 		}
