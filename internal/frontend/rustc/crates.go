@@ -69,10 +69,12 @@ func (p *parser) loaded() *compile.Decline {
 		if err != nil {
 			return compile.Refuse(compile.ReasonInput, err.Error())
 		}
-		metadata := map[string]bool{}
+		metadata, libraries := map[string]bool{}, map[string]bool{}
 		for _, name := range names {
 			if stem, ok := strings.CutSuffix(name, ".rmeta"); ok {
 				metadata[stem] = true
+			} else if stem, ok := strings.CutSuffix(name, ".rlib"); ok {
+				libraries[stem] = true
 			}
 		}
 		for _, name := range names {
@@ -85,6 +87,9 @@ func (p *parser) loaded() *compile.Decline {
 				plain = append(plain, path)
 			}
 			if !wanted[hashOf(name)] {
+				continue
+			}
+			if isShared(name) && libraries[strings.TrimSuffix(name, filepath.Ext(name))] && p.isForeign(path) {
 				continue
 			}
 			stem, ok := strings.CutSuffix(name, ".rlib")

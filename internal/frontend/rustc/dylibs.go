@@ -73,6 +73,9 @@ func (p *parser) dylib(path string) ([]string, error) {
 		}
 		p.f.dylibs.put(d, hashes)
 	}
+	if len(hashes) == 1 && hashes[0] == notUnderstood+errNoDylib.Error() {
+		return nil, fmt.Errorf("%s: %w", path, errNoDylib)
+	}
 	if len(hashes) == 1 && hashes[0][:1] == notUnderstood {
 		return nil, fmt.Errorf("%s: %s", path, hashes[0][1:])
 	}
@@ -80,6 +83,13 @@ func (p *parser) dylib(path string) ([]string, error) {
 		return nil, fmt.Errorf("%s does not name its own crate", path)
 	}
 	return hashes, nil
+}
+
+// isForeign reports whether a shared library is one for other languages (cdylib), which a crate may be made into besides. rustc loads none
+// without metadata.
+func (p *parser) isForeign(path string) bool {
+	_, err := p.dylib(path)
+	return errors.Is(err, errNoDylib)
 }
 
 // isMacro reports whether a shared library holds macros, or nobody can tell.
