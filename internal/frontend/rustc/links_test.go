@@ -120,6 +120,14 @@ func TestParseLinkList(t *testing.T) {
 	}
 }
 
+// lld escapes blanks in the names of what it read and not in that of what it made.
+func TestParseLinkListOfBlanks(t *testing.T) {
+	got, err := parseLinkList([]byte("/o ut/a: \\\n /x.o \\\n /o\\ ut/a.o\n\n/x.o:\n"))
+	if want := []string{"/x.o", "/o ut/a.o"}; err != nil || !cmp.Equal(got, want) {
+		t.Errorf("parseLinkList = %q, %v, want %q", got, err, want)
+	}
+}
+
 func FuzzParseLinkList(f *testing.F) {
 	f.Add([]byte("m: \\\n  /a.o \\\n\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
