@@ -16,7 +16,7 @@ const (
 	writes         = "writes files"
 	fileTimes      = "reads the clock or times of files"
 	fileRights     = "reads rights of files"
-	fileState      = "asks for all that is known of files"
+	fileState      = "reads whatever is known of files"
 	arguments      = "reads the compiler's arguments or input"
 	randomness     = "makes random numbers"
 	systemCalls    = "makes system calls"

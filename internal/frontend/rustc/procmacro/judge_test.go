@@ -208,6 +208,7 @@ func TestState(t *testing.T) {
 	for body, want := range map[string]struct{ plain, optimized string }{
 		`use std::os::unix::fs::MetadataExt; out(fs::metadata("a").unwrap().mtime())`:                           {fileTimes, fileState},
 		`use std::os::linux::fs::MetadataExt; out(fs::File::open("a").unwrap().metadata().unwrap().st_ctime())`: {fileTimes, fileState},
+		`use std::os::linux::fs::MetadataExt; out(fs::metadata("a").unwrap().as_raw_stat().st_mtime)`:           {fileTimes, fileState},
 		`use std::os::unix::fs::PermissionsExt; out(Path::new("a").metadata().unwrap().permissions().mode())`:   {fileRights, fileState},
 		`out(fs::symlink_metadata("a").unwrap().permissions().readonly())`:                                      {fileRights, fileState},
 		`out(fs::read_dir(".").unwrap().map(|e| e.unwrap().metadata().unwrap().len()).collect::<Vec<_>>())`:     {"files", fileState},

@@ -130,7 +130,7 @@ var direct = []struct{ path, use string }{
 }
 
 // extendedTimes are the ways to times of files besides those of std::fs::Metadata itself, in either mangling.
-var extendedTimes = regexp.MustCompile(`MetadataExt(?:\$GT\$)?\d+(?:st_)?[acm]time`)
+var extendedTimes = regexp.MustCompile(`MetadataExt(?:\$GT\$)?\d+(?:as_raw_stat|(?:st_)?[acm]time)`)
 
 // rights are the ways to a file's rights: the trees that count hold names and contents.
 var rights = regexp.MustCompile(`(?:MetadataExt|PermissionsExt)(?:\$GT\$)?\d+(?:st_)?mode`)
