@@ -9,12 +9,8 @@ import (
 	"strings"
 )
 
-// What the loader of Linux finds libraries by besides variables and what programs say.
-const (
-	loaderCache = "/etc/ld.so.cache"
-	// LoaderPreload names libraries that every program is given.
-	LoaderPreload = "/etc/ld.so.preload"
-)
+// LoaderPreload is a file that names libraries which the loader of Linux gives every program.
+const LoaderPreload = "/etc/ld.so.preload"
 
 // image is what a program's file says about its loading.
 type image struct {
