@@ -9,9 +9,6 @@ import (
 	"strings"
 )
 
-// LoaderPreload is a file that names libraries which the loader of Linux gives every program.
-const LoaderPreload = "/etc/ld.so.preload"
-
 // image is what a program's file says about its loading.
 type image struct {
 	interpreter string   // the loader; "" for a static program

@@ -30,7 +30,7 @@ type Loads struct {
 
 // NewLoads returns a Loads that knows nothing.
 func NewLoads() *Loads {
-	return &Loads{known: recent.New[loadKey, *load](MaxAnswers), settings: [2]string{"/etc/ld.so.cache", LoaderPreload}}
+	return &Loads{known: recent.New[loadKey, *load](MaxAnswers), settings: [2]string{"/etc/ld.so.cache", "/etc/ld.so.preload"}}
 }
 
 // loadKey names a program that is loaded. It has libraries looked for beside where it really lies.
@@ -84,6 +84,20 @@ func (a *Asking) Libraries(program string) ([]Library, error) {
 		}
 	}
 	return libraries, nil
+}
+
+// Loaded makes the libraries that the loader gives a program part of the toolchain, each as "loaded NAME".
+func (a *Asking) Loaded(program string) error {
+	libraries, err := a.Libraries(program)
+	if err != nil {
+		return err
+	}
+	for _, lib := range libraries {
+		if err := a.File("loaded "+lib.Name, lib.Path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // listed asks a loader.
