@@ -39,7 +39,7 @@ type Compilation struct {
 	*Invocation
 
 	Kind     string   // compiler kind for statistics and advice: "gcc", "clang", "rustc", "clippy"
-	Language string   // "c", "c++", "rust"
+	Language string   // "c", "c++", "assembler-with-cpp", "assembler", "rust"
 	Source   string   // absolute path of the main source, see Inputs; "" where it is Invocation.Input
 	Args     []string // the arguments that decide the output, in order, response files expanded
 	EnvNames []string // variables the compiler reads, sorted; unset differs from empty

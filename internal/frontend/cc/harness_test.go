@@ -94,6 +94,7 @@ type project struct {
 	frontend *Frontend
 	files    frontend.Files
 	ask      *runProber
+	after    func() // called after the compile; nil for nothing
 }
 
 // compilers returns the paths of those among the names that are installed.
@@ -174,6 +175,9 @@ func (p *project) compile(args ...string) (*frontend.Inputs, error) {
 	}
 	if result.Status != 0 {
 		p.t.Fatalf("%s %q: exit %d\n%s", p.program, plan.Args, result.Status, result.Stderr)
+	}
+	if p.after != nil {
+		p.after()
 	}
 	return p.frontend.Inputs(ctx, c, tc, frontend.Run{Plan: plan, Start: start, Stdout: result.Stdout, Stderr: result.Stderr}, p.files, p.ask)
 }

@@ -40,7 +40,7 @@ func (p *probe) run() error {
 		return err
 	}
 	args := append([]string{p.C.Program}, p.d.probeArgs...)
-	args = append(args, "-v", "-E", "-x", p.C.Language, "/dev/null")
+	args = append(args, "-v", "-E", "-x", probeLanguage(p.C.Language), "/dev/null")
 	said, err := p.say(args)
 	if err != nil {
 		return err

@@ -22,6 +22,9 @@ import (
 // errNoDylib says that a shared library holds no metadata.
 var errNoDylib = errors.New("no metadata")
 
+// compressed says that it holds metadata that is not understood.
+const compressed = "its metadata is compressed"
+
 // metadataMark begins metadata; the version of the format follows.
 var metadataMark = []byte("rust\x00\x00\x00")
 
@@ -46,7 +49,7 @@ func dylibMetadata(content []byte) (metadata []byte, err error) {
 	}
 	const head = 16 // mark, version and length
 	if len(data) < head || !bytes.HasPrefix(data, metadataMark) || !bytes.HasPrefix(data[head:], metadataMark) {
-		return nil, errors.New("its metadata is compressed")
+		return nil, errors.New(compressed)
 	}
 	return data[head:], nil
 }

@@ -123,7 +123,9 @@ type detail struct {
 	archives     bool               // rustc reads the code in the crates, not only the linker
 	humanText    bool               // messages are not JSON
 	crateDirs    []string           // -L dependency, absolute
-	nativeDirs   []string           // -L native, absolute
+	nativeDirs   []string           // -L native, and -L without a kind, absolute
+	plainDirs    []string           // -L without a kind
+	plainShared  []string           // of each of these, the names of shared libraries in it
 	nativeLibs   []string           // -l: names that may be looked for in them
 	static       bool               // one of these is static whatever the source says
 	crates       []string           // files of the crates that will be loaded, direct ones first

@@ -59,9 +59,14 @@ func (p *parser) macros() *compile.Decline {
 		if refusedMacros[name] {
 			return compile.Refuse(compile.ReasonMacro, name+": known to ask for what no key covers, such as times or git")
 		}
-		r, why := reachOf(traits, err == nil, knownMacros[name] || trusted[name])
-		if why != "" && workspaceMacros[name] {
+		listed := knownMacros[name] || trusted[name]
+		r, why := reachOf(traits, err == nil, listed)
+		switch {
+		case why == "":
+		case workspaceMacros[name]:
 			r, why = reachWorkspace, ""
+		case manifestMacros[name] && traits.TimesOnly:
+			r, why, listed = reachPackage, "", true
 		}
 		if why != "" {
 			return compile.Refuse(compile.ReasonMacro, name+": "+why)
@@ -70,7 +75,7 @@ func (p *parser) macros() *compile.Decline {
 			continue
 		}
 		p.det.reach = max(p.det.reach, r)
-		p.det.asked = p.det.asked || !knownMacros[name] && !trusted[name]
+		p.det.asked = p.det.asked || !listed
 		p.readers = append(p.readers, reader{name: name, traits: traits, judged: err == nil, reach: r})
 	}
 	return nil
@@ -190,7 +195,7 @@ func (p *parser) tree(what, root string) *compile.Decline {
 // databases declines macros of SQL that ask a database: sqlx does where a variable, or a file of variables, names one.
 func (p *parser) databases() *compile.Decline {
 	for _, r := range p.readers {
-		if !workspaceMacros[r.name] {
+		if r.name != "sqlx_macros" {
 			continue
 		}
 		if offline, _ := p.inv.Getenv("SQLX_OFFLINE"); offline == "true" || offline == "1" {
