@@ -139,11 +139,11 @@ func (g *gathering) facts(path string) (*facts, digest.Digest, error) {
 	if err != nil {
 		return nil, d, err
 	}
-	memory := &g.f.scans
+	memory := g.f.scans
 	if isAssembly(g.c.Language) {
-		memory = &g.f.assemblies
+		memory = g.f.assemblies
 	}
-	if known, ok := memory.get(d); ok && g.c.Language != plainAssembly {
+	if known, ok := memory.Get(d); ok && g.c.Language != plainAssembly {
 		return known, d, nil
 	}
 	text, d, err := g.files.Read(path, maxSource)
@@ -154,7 +154,7 @@ func (g *gathering) facts(path string) (*facts, digest.Digest, error) {
 		return scanAssembled(text), d, nil
 	}
 	said := scanAs(text, isAssembly(g.c.Language), nil)
-	memory.put(d, said)
+	memory.Set(d, said)
 	return said, d, nil
 }
 

@@ -9,11 +9,14 @@ import (
 )
 
 // ParseList returns the files of the first rule of a linker's dependency file, each once. Blanks are escaped by a backslash, as are
-// backslashes before blanks and #; $ is doubled.
+// backslashes before blanks and #; $ is doubled. What was made stands alone on the first line, where lld escapes nothing.
 func ParseList(text []byte) ([]string, error) {
 	rest := string(text)
 	if i := strings.Index(rest, "\n\n"); i >= 0 {
 		rest = rest[:i]
+	}
+	if made, files, ok := strings.Cut(rest, ": \\\n"); ok && !strings.Contains(made, "\n") {
+		rest = "made:\\\n" + files
 	}
 	rest = strings.ReplaceAll(strings.TrimSuffix(rest, "\n"), "\\\n", " ")
 	if strings.Contains(rest, "\n") {

@@ -24,6 +24,14 @@ func TestParseList(t *testing.T) {
 	}
 }
 
+// lld escapes blanks in the names of what it read and not in that of what it made.
+func TestParseListOfBlanks(t *testing.T) {
+	got, err := ParseList([]byte("/o ut/a: \\\n /x.o \\\n /o\\ ut/a.o\n\n/x.o:\n"))
+	if want := []string{"/x.o", "/o ut/a.o"}; err != nil || !cmp.Equal(got, want) {
+		t.Errorf("ParseList = %q, %v, want %q", got, err, want)
+	}
+}
+
 func FuzzParseList(f *testing.F) {
 	f.Add([]byte("m: \\\n  /a.o \\\n\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
