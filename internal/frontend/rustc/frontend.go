@@ -140,34 +140,6 @@ type detail struct {
 	maps         []frontend.PathMap // ours, in the order of their arguments; nil where paths are not mapped
 }
 
-// absolute joins a path to the working directory and removes "." components and doubled slashes; ".." stays, because links may
-// stand before it.
-func absolute(dir, path string) string {
-	if !strings.HasPrefix(path, "/") {
-		path = dir + "/" + path
-	}
-	if !strings.Contains(path, "//") && !strings.Contains(path, "/.") && !strings.HasSuffix(path, "/") {
-		return path
-	}
-	var out []string
-	for part := range strings.SplitSeq(path, "/") {
-		if part != "" && part != "." {
-			out = append(out, part)
-		}
-	}
-	return "/" + strings.Join(out, "/")
-}
-
-// Bits of st_mode.
-const (
-	modeType    = 0o170000
-	modeDir     = 0o040000
-	modeRegular = 0o100000
-)
-
-func isRegular(fi frontend.FileInfo) bool   { return fi.Mode&modeType == modeRegular }
-func isDirectory(fi frontend.FileInfo) bool { return fi.Mode&modeType == modeDir }
-
 // parents returns a directory and all above it, "/" left out.
 func parents(dir string) []string {
 	var out []string

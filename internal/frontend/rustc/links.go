@@ -51,7 +51,7 @@ func (p *parser) isProgram() bool {
 	if len(p.sources) != 1 {
 		return false
 	}
-	text, _, err := p.files.Read(absolute(p.inv.Dir, p.sources[0]), maxSource)
+	text, _, err := p.files.Read(frontend.Absolute(p.inv.Dir, p.sources[0]), maxSource)
 	return err == nil && !bytes.Contains(text, []byte("crate_type"))
 }
 
@@ -270,7 +270,7 @@ func (p *parser) linkerArgs(args []string, handed string) (unknown string) {
 				if isInSysroot(dir) {
 					return "-Wl," + arg
 				}
-				link.libDirs = append(link.libDirs, absolute(p.inv.Dir, dir))
+				link.libDirs = append(link.libDirs, frontend.Absolute(p.inv.Dir, dir))
 			}
 		default:
 			if !p.linkPath(arg, words, "-L") {
@@ -292,7 +292,7 @@ func (p *parser) linkPath(arg string, words []string, options ...string) bool {
 			return false
 		}
 		if ok && dir != "" {
-			p.det.link.libDirs = append(p.det.link.libDirs, absolute(p.inv.Dir, dir))
+			p.det.link.libDirs = append(p.det.link.libDirs, frontend.Absolute(p.inv.Dir, dir))
 		}
 	}
 	return true
@@ -305,9 +305,9 @@ func isInSysroot(dir string) bool {
 
 // namedFile makes a file that an argument names an input, and reports whether it is one.
 func (p *parser) namedFile(arg string) bool {
-	path := absolute(p.inv.Dir, arg)
+	path := frontend.Absolute(p.inv.Dir, arg)
 	info, err := p.files.Stat(path)
-	if arg == "" || err != nil || !isRegular(info) {
+	if arg == "" || err != nil || !info.IsRegular() {
 		return false
 	}
 	if !slices.Contains(p.named, path) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/linker"
 )
 
@@ -156,7 +157,7 @@ func (g *gathering) wasmReads(words []string) ([]string, error) {
 			return "", false
 		}
 		if dir, ok := operand("--library-path=", "--library-path", "-library-path", "-L"); ok {
-			dirs = append(dirs, absolute(g.c.Dir, strings.TrimPrefix(dir, "=")))
+			dirs = append(dirs, frontend.Absolute(g.c.Dir, strings.TrimPrefix(dir, "=")))
 			continue
 		}
 		if lib, ok := operand("--library=", "--library", "-library", "-l"); ok {
@@ -175,8 +176,8 @@ func (g *gathering) wasmReads(words []string) ([]string, error) {
 			if name == "" || strings.HasPrefix(name, "-") {
 				continue
 			}
-			path := absolute(g.c.Dir, name)
-			if info, err := g.files.Stat(path); err == nil && isRegular(info) || isCode(path) {
+			path := frontend.Absolute(g.c.Dir, name)
+			if info, err := g.files.Stat(path); err == nil && info.IsRegular() || isCode(path) {
 				read = append(read, name)
 			}
 		}
@@ -193,7 +194,7 @@ func (g *gathering) wasmReads(words []string) ([]string, error) {
 		read = append(read, path)
 	}
 	for _, name := range read {
-		if path := absolute(g.c.Dir, name); isArchive(path) {
+		if path := frontend.Absolute(g.c.Dir, name); isArchive(path) {
 			if thin, err := isThin(path); err == nil && thin {
 				return nil, fmt.Errorf("%s is a thin archive", path)
 			}
@@ -212,7 +213,7 @@ func (g *gathering) firstIn(dirs, names []string) string {
 	for _, dir := range dirs {
 		for _, name := range names {
 			path := filepath.Join(dir, name)
-			if info, err := g.files.Stat(path); err == nil && isRegular(info) {
+			if info, err := g.files.Stat(path); err == nil && info.IsRegular() {
 				return path
 			}
 		}

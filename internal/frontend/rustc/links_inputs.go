@@ -34,7 +34,7 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 			return err
 		}
 		for _, spelled := range read {
-			path := absolute(g.c.Dir, spelled)
+			path := frontend.Absolute(g.c.Dir, spelled)
 			switch info, err := g.files.Stat(path); {
 			case slices.Contains(tools.Own, filepath.Dir(path)):
 				if strings.HasSuffix(path, ".a") || isShared(path) {
@@ -45,7 +45,7 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 				return compile.Refuse(compile.ReasonLink, "objects of gcc's link-time optimisation")
 			case err != nil && g.temporary(path):
 				copies = copies || isArchive(path)
-			case err != nil || !isRegular(info):
+			case err != nil || !info.IsRegular():
 				return compile.Refuse(compile.ReasonInput, path)
 			default:
 				// A library may be an input already, as one that might have been bundled or that a macro might have read; it was
@@ -106,7 +106,7 @@ func (g *gathering) temporary(path string) bool {
 func (g *gathering) tempDir() string {
 	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
 		if dir, ok := g.c.Getenv(name); ok && dir != "" {
-			return absolute(g.c.Dir, dir)
+			return frontend.Absolute(g.c.Dir, dir)
 		}
 	}
 	return "/tmp"
@@ -130,7 +130,7 @@ type linkSearch struct {
 // dylibDirs are the directories of crates in which the linker found shared libraries: rustc may have had it search them, before all others.
 func (g *gathering) dylibDirs(read []string) (dirs []string) {
 	for _, spelled := range read {
-		path := absolute(g.c.Dir, spelled)
+		path := frontend.Absolute(g.c.Dir, spelled)
 		if dir := filepath.Dir(path); isShared(path) && slices.Contains(g.d.crateDirs, dir) && !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
@@ -165,7 +165,7 @@ func loaderDirs(inv *compile.Invocation) []string {
 		list, _ := inv.Getenv(name)
 		for dir := range strings.SplitSeq(list, ":") {
 			if dir != "" {
-				dirs = append(dirs, absolute(inv.Dir, dir))
+				dirs = append(dirs, frontend.Absolute(inv.Dir, dir))
 			}
 		}
 	}
@@ -242,7 +242,7 @@ func (s *linkSearch) lacks(dir string, names map[string]bool) error {
 			continue
 		}
 		path := dir + "/" + name
-		if info, err := s.g.files.Stat(path); err != nil || !isRegular(info) {
+		if info, err := s.g.files.Stat(path); err != nil || !info.IsRegular() {
 			return compile.Refuse(compile.ReasonInput, path)
 		}
 		s.g.add(path)

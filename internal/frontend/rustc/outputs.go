@@ -37,7 +37,7 @@ func (p *parser) outputs() *compile.Decline {
 		return nil
 	}
 	dir := p.outputDir()
-	if info, err := p.files.Stat(dir); err != nil || !isDirectory(info) {
+	if info, err := p.files.Stat(dir); err != nil || !info.IsDirectory() {
 		return compile.Refuse(compile.ReasonOutputFile, dir)
 	}
 	if givesRights(dir) {
