@@ -66,7 +66,11 @@ func (p *parser) option(o option, arg, value string) {
 	case classPreprocessor:
 		p.preprocessorList(arg)
 	case classAssembler:
-		p.assemblerList(arg)
+		if o.separate {
+			p.assemblerWords([]string{value}, arg+" "+value)
+		} else {
+			p.assemblerWords(strings.Split(value, ","), arg)
+		}
 	case classXclang:
 		p.frontendOption(value)
 	case classXpreprocessor:

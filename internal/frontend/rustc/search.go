@@ -63,13 +63,26 @@ func (p *parser) plainDirs() *compile.Decline {
 			return refuse("has many shared libraries")
 		}
 		for _, name := range shared {
-			if _, err := p.dylib(filepath.Join(dir, name)); err == nil || strings.HasSuffix(err.Error(), compressed) {
-				return refuse("has crates: " + name)
+			if p.mayBeCrate(filepath.Join(dir, name)) {
+				return refuse("may have crates: " + name)
 			}
 		}
 		p.det.plainShared = append(p.det.plainShared, strings.Join(shared, "\n"))
 	}
 	return nil
+}
+
+// mayBeCrate reports whether a shared library holds metadata, or nobody can tell.
+func (p *parser) mayBeCrate(path string) bool {
+	if _, err := p.dylib(path); err == nil {
+		return true
+	}
+	d, err := p.files.Digest(path)
+	if err != nil {
+		return true
+	}
+	known, _ := p.f.dylibs.get(d)
+	return len(known) == 0 || known[0] == notUnderstood+compressed
 }
 
 // plainDirs refuses a compile during which what may be a crate appeared in such a directory.

@@ -35,6 +35,7 @@ type Traits struct {
 	Traced     bool // told by what its code reaches, not by its imports alone
 	Variables  bool // it may read variables
 	Files      bool // it may read files and directories, and where it is
+	Manifests  bool // it may read the manifests of its user's package and workspace, where Files does not say more
 	Places     bool // it may ask where sources lie, maps of paths notwithstanding
 	Repository bool // it names git's directory
 	// Refused is what it may do that no key covers, with how that is reached: "starts programs (execvp of demo::run)"; "" for nothing.
@@ -136,6 +137,8 @@ func (t *Traits) take(uses []use, library string) {
 			t.Variables = true
 		case readsFiles:
 			t.Files = true
+		case readsManifests:
+			t.Manifests = true
 		case asksPlaces:
 			t.Places = true
 		default:

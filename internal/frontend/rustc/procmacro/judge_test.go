@@ -159,6 +159,19 @@ func TestTimesOnly(t *testing.T) {
 	}
 }
 
+func TestHolds(t *testing.T) {
+	t.Parallel()
+	traits, err := Judge(build(t, `out(env::var("SOURCE_DATE_EPOCH").is_ok())`, "-Copt-level=3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"SOURCE_DATE_EPOCH": true, "SOURCE_DATE_EPOCHS": false, "SOURCE": false} {
+		if got := traits.Holds(name); got != want {
+			t.Errorf("Holds(%s) = %t, want %t", name, got, want)
+		}
+	}
+}
+
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{
