@@ -32,8 +32,8 @@
 //
 //   - frontend/toolchain finds out what a compiler is made of and knows it until that changes, for every front-end.
 //   - frontend/cc is gcc and clang: what arguments mean, what a toolchain is, what a compile has read.
-//   - frontend/rustc is rustc and clippy-driver, as cargo calls them; frontend/rustc/procmacro tells what a procedural macro could read
-//     from the code of its library.
+//   - frontend/rustc is rustc and clippy-driver, as cargo calls them; frontend/rustc/linker finds out what a link of these runs, and
+//     frontend/rustc/procmacro what a procedural macro could read, from the code of its library.
 //   - key is the law: the recipe of a compilation, the state of files, and the key made of both.
 //   - cache/disk is the store in a directory.
 //   - cache/bucket is the store that machines share: what is where, fetching ahead, publishing. objects/s3 and objects/dir are the

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // A library without names of functions (strip = true) shows by its imports what it could do; but each macro can open, read, write and stat files,
@@ -34,7 +36,7 @@ func (p *parser) beyond(macro string) string {
 		return err.Error()
 	}
 	for _, path := range said.paths {
-		text, _, err := p.files.Read(absolute(p.inv.Dir, path), maxSource)
+		text, _, err := p.files.Read(frontend.Absolute(p.inv.Dir, path), maxSource)
 		if err != nil {
 			return err.Error()
 		}
