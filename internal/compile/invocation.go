@@ -101,9 +101,7 @@ type Output struct {
 type Toolchain struct {
 	Kind  string     // "gcc", "clang"
 	Files []ToolFile // by content
-	// Absent are names whose appearance would change which files are used.
-	Absent []string
-	Facts  []string // lines for the recipe, such as the expansion of -march=native
+	Facts []string   // lines for the recipe, such as the expansion of -march=native
 	// Version is what the compiler calls itself, for people; in no recipe. "" where it was not asked.
 	Version string
 	Detail  any // belongs to the front-end

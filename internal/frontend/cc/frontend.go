@@ -19,16 +19,21 @@
 //	plan.go, depfile.go   how a miss is run so that it says what it read
 //	scan*.go, search.go, inputs*.go   what it read without saying, and what it looked for in vain
 //
-// All methods may be called from many goroutines at once. Parse keeps nothing; the others keep two bounded memories, of scanned
-// files by content and of toolchains by what selects them.
+// All methods may be called from many goroutines at once. Parse keeps nothing; the others keep bounded memories: of scanned
+// files by content, of toolchains by what selects them, and of the libraries that the loader gives their programs.
 package cc
+
+import "github.com/compile-cache/compile-cache-action/internal/frontend/toolchain"
 
 // Frontend implements frontend.Frontend for gcc and clang.
 type Frontend struct {
-	scans      scanMemory  // what source files say, by content
-	assemblies scanMemory  // what they say as parts of assembly sources
-	chains     chainMemory // what toolchains are, by program and what selects its parts
+	scans      scanMemory // what source files say, by content
+	assemblies scanMemory // what they say as parts of assembly sources
+	chains     *toolchain.Memory[*toolchain.Answer]
+	loads      *toolchain.Loads
 }
 
 // New returns a Frontend that remembers nothing yet.
-func New() *Frontend { return &Frontend{} }
+func New() *Frontend {
+	return &Frontend{chains: toolchain.NewMemory[*toolchain.Answer](), loads: toolchain.NewLoads()}
+}

@@ -278,3 +278,12 @@ func (f *fastFiles) ToolDigest(path string) (digest.Digest, error) { return f.Di
 
 // ToolDigest implements frontend.Files.
 func (f memoFiles) ToolDigest(path string) (digest.Digest, error) { return f.Digest(path) }
+
+// asDecline returns the Decline that err is, or nil.
+func asDecline(err error) *compile.Decline {
+	var d *compile.Decline
+	if errors.As(err, &d) {
+		return d
+	}
+	return nil
+}

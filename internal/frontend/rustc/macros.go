@@ -3,11 +3,11 @@ package rustc
 import (
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/procmacro"
+	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
 // reach is what the macros that a compile loads may read, and so what its key holds beyond the plain rule. Each holds those before it.
@@ -59,9 +59,14 @@ func (p *parser) macros() *compile.Decline {
 		if refusedMacros[name] {
 			return compile.Refuse(compile.ReasonMacro, name+": known to ask for what no key covers, such as times or git")
 		}
-		r, why := reachOf(traits, err == nil, knownMacros[name] || trusted[name])
-		if why != "" && workspaceMacros[name] {
+		listed := knownMacros[name] || trusted[name]
+		r, why := reachOf(traits, err == nil, listed)
+		switch {
+		case why == "":
+		case workspaceMacros[name]:
 			r, why = reachWorkspace, ""
+		case manifestMacros[name] && traits.TimesOnly:
+			r, why, listed = reachPackage, "", true
 		}
 		if why != "" {
 			return compile.Refuse(compile.ReasonMacro, name+": "+why)
@@ -70,7 +75,7 @@ func (p *parser) macros() *compile.Decline {
 			continue
 		}
 		p.det.reach = max(p.det.reach, r)
-		p.det.asked = p.det.asked || !knownMacros[name] && !trusted[name]
+		p.det.asked = p.det.asked || !listed
 		p.readers = append(p.readers, reader{name: name, traits: traits, judged: err == nil, reach: r})
 	}
 	return nil
@@ -190,7 +195,7 @@ func (p *parser) tree(what, root string) *compile.Decline {
 // databases declines macros of SQL that ask a database: sqlx does where a variable, or a file of variables, names one.
 func (p *parser) databases() *compile.Decline {
 	for _, r := range p.readers {
-		if !workspaceMacros[r.name] {
+		if r.name != "sqlx_macros" {
 			continue
 		}
 		if offline, _ := p.inv.Getenv("SQLX_OFFLINE"); offline == "true" || offline == "1" {
@@ -208,10 +213,9 @@ func (p *parser) databases() *compile.Decline {
 	return nil
 }
 
-// traitsMemory remembers what libraries of macros can do, by content. Beyond maxTraits all are forgotten.
+// traitsMemory remembers what libraries of macros can do, by content.
 type traitsMemory struct {
-	mu    sync.Mutex // guards known
-	known map[digest.Digest]judged
+	known *recent.Map[digest.Digest, judged]
 }
 
 type judged struct {
@@ -225,12 +229,12 @@ const (
 )
 
 // of judges the library at path. An error means that it is not understood.
-func (m *traitsMemory) of(path string, contentOf func(string) (digest.Digest, error), read func(string, int64) ([]byte, digest.Digest, error)) (procmacro.Traits, error) {
+func (m traitsMemory) of(path string, contentOf func(string) (digest.Digest, error), read func(string, int64) ([]byte, digest.Digest, error)) (procmacro.Traits, error) {
 	d, err := contentOf(path)
 	if err != nil {
 		return procmacro.Traits{}, err
 	}
-	if j, ok := m.get(d); ok {
+	if j, ok := m.known.Get(d); ok {
 		return j.traits, j.err
 	}
 	content, d, err := read(path, maxLibrary)
@@ -239,22 +243,6 @@ func (m *traitsMemory) of(path string, contentOf func(string) (digest.Digest, er
 	}
 	var j judged
 	j.traits, j.err = procmacro.Judge(content)
-	m.put(d, j)
+	m.known.Set(d, j)
 	return j.traits, j.err
-}
-
-func (m *traitsMemory) get(d digest.Digest) (judged, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	j, ok := m.known[d]
-	return j, ok
-}
-
-func (m *traitsMemory) put(d digest.Digest, j judged) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil || len(m.known) >= maxTraits {
-		m.known = make(map[digest.Digest]judged)
-	}
-	m.known[d] = j
 }

@@ -12,8 +12,16 @@ var refusedMacros = set(
 )
 
 // workspaceMacros are libraries whose code looks as if it could do more than read the files of the workspace, and does so under
-// conditions that are looked at: see databases.
-var workspaceMacros = set("sqlx_macros")
+// conditions that are looked at: see databases. Those for WebAssembly's components write what they made, for people who look for a fault in it,
+// and have the compiler include that file: such a compile is not stored, since a file that it read was written meanwhile.
+var workspaceMacros = set("sqlx_macros", "wasmtime_component_macro", "wit_bindgen_rust_macro")
+
+// manifestMacros are libraries that read the manifest of their user's package, and its time only in order not to read it again. What else they
+// can do, with a feature that writes files for one, refuses them.
+var manifestMacros = set(
+	"bevy_animation_macros", "bevy_asset_macros", "bevy_derive", "bevy_ecs_macros", "bevy_encase_derive", "bevy_gizmos_macros", "bevy_material_macros",
+	"bevy_reflect_derive", "bevy_render_macros", "bevy_scene_macros", "bevy_state_macros",
+)
 
 // knownMacros are libraries of procedural macros that read nothing but what they are given, their user's package with the manifests above it, and
 // variables. It is asked only about those that look as if they read files, or do what no key covers, or whose library has no names of functions. What const_random_macro makes differs by chance, and any of it is as good as another.

@@ -295,15 +295,23 @@ func (p *parser) extern(value string) {
 	p.c.Args = append(p.c.Args, "--extern "+name, path)
 }
 
+// searchKinds are the kinds of directories that -L names. Another word before "=" belongs to the path.
+var searchKinds = set("all", "crate", "dependency", "framework", "native")
+
 // search notes -L [KIND=]PATH. Where a directory is searched for crates by their names alone, a new file may change which is
 // found, and no listing of a directory that every compile writes to could be part of a key.
 func (p *parser) search(value string) {
 	kind, path, given := strings.Cut(value, "=")
-	if !given || path == "" || strings.HasPrefix(path, "@") {
+	if !given || !searchKinds[kind] {
+		kind, path = "all", value
+	}
+	if path == "" || strings.HasPrefix(path, "@") {
 		p.refuse(compile.ReasonOption, "-L "+value)
 		return
 	}
 	switch kind {
+	case "all":
+		p.plainDir(path)
 	case "dependency":
 		p.det.crateDirs = append(p.det.crateDirs, absolute(p.inv.Dir, path))
 	case "native":

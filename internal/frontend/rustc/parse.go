@@ -49,13 +49,15 @@ type parser struct {
 // Parse implements frontend.Frontend.
 func (f *Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compile.Compilation, *compile.Decline) {
 	p := f.read(inv, files)
-	if d := p.decide(); d != nil {
-		return p.c, d
+	d := p.decide()
+	if d == nil {
+		d = p.finish()
 	}
-	if d := p.finish(); d != nil {
-		return p.c, d
+	if d != nil && d.Outcome == compile.Uncacheable && len(p.c.Outputs) == 0 && p.det.crate != "" && p.outDir != "" {
+		// Nothing is done with it: it tells whoever asks by the crate's name why it was not cached.
+		p.c.Outputs = []compile.Output{{Role: roleLibrary, Path: filepath.Join(p.outputDir(), p.det.crate+p.det.extra)}}
 	}
-	return p.c, nil
+	return p.c, d
 }
 
 // read reads the arguments of a call.
@@ -156,6 +158,9 @@ func (p *parser) finish() *compile.Decline {
 	// The names of outputs change with every flag.
 	c.Unit = fmt.Sprintf("%s crate %s of type %q, output %q, test %t, target %s", c.Kind, p.det.crate, p.types, p.emit, p.test, p.det.target)
 	c.Failures = p.probes()
+	if d := p.plainDirs(); d != nil {
+		return d
+	}
 	if d := p.loaded(); d != nil {
 		return d
 	}
