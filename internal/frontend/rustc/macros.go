@@ -2,6 +2,7 @@ package rustc
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
@@ -56,14 +57,22 @@ func (p *parser) macros() *compile.Decline {
 			p.det.dylibs = append(p.det.dylibs, path)
 			continue
 		}
-		if refusedMacros[name] {
+		dated := datedMacros[name] && err == nil && p.dated(traits, traits.Holds(sourceEpoch))
+		switch {
+		case dated:
+		case datedMacros[name]:
+			return compile.Refuse(compile.ReasonMacro, name+": puts times of files into what it makes, unless SOURCE_DATE_EPOCH is set")
+		case refusedMacros[name]:
 			return compile.Refuse(compile.ReasonMacro, name+": known to ask for what no key covers, such as times or git")
 		}
 		listed := knownMacros[name] || trusted[name]
 		r, why := reachOf(traits, err == nil, listed)
+		if why == "" && r == reachWorkspace && !traits.Traced {
+			why = p.beyond(path)
+		}
 		switch {
 		case why == "":
-		case workspaceMacros[name]:
+		case dated || workspaceMacros[name]:
 			r, why = reachWorkspace, ""
 		case manifestMacros[name] && traits.TimesOnly:
 			r, why, listed = reachPackage, "", true
@@ -75,10 +84,21 @@ func (p *parser) macros() *compile.Decline {
 			continue
 		}
 		p.det.reach = max(p.det.reach, r)
-		p.det.asked = p.det.asked || !listed
+		p.det.asked = p.det.asked || !listed && (r == reachWorkspace || traits.Variables)
 		p.readers = append(p.readers, reader{name: name, traits: traits, judged: err == nil, reach: r})
 	}
 	return nil
+}
+
+// sourceEpoch is the variable that holds the time of a source, in seconds.
+const sourceEpoch = "SOURCE_DATE_EPOCH"
+
+// dated reports whether one of datedMacros is given a time that it takes for all files', since it asks for one, and does nothing else that no
+// key covers.
+func (p *parser) dated(t procmacro.Traits, asks bool) bool {
+	value, _ := p.inv.Getenv(sourceEpoch)
+	_, err := strconv.ParseUint(value, 10, 64)
+	return err == nil && asks && (t.Refused == "" || t.TimesOnly)
 }
 
 // reader is a macro that reads more than tokens.
@@ -107,6 +127,8 @@ func reachOf(t procmacro.Traits, judged, listed bool) (r reach, why string) {
 			return 0, "reads files, and names .git"
 		}
 		return reachWorkspace, t.Refused
+	case t.Manifests:
+		return reachPackage, ""
 	case t.Variables:
 		return reachEnvironment, ""
 	}
@@ -150,7 +172,7 @@ func (p *parser) trees() *compile.Decline {
 	default:
 		return nil
 	}
-	if d := p.databases(); d != nil {
+	if d := p.conditions(); d != nil {
 		return d
 	}
 	if fetched(p.det.pkg, p.cargoHome()) {
@@ -192,9 +214,17 @@ func (p *parser) tree(what, root string) *compile.Decline {
 	return nil
 }
 
-// databases declines macros of SQL that ask a database: sqlx does where a variable, or a file of variables, names one.
-func (p *parser) databases() *compile.Decline {
+// conditions declines macros that do more than read where they are told to: sqlx asks a database where a variable, or a file of variables, names
+// one, and those for Node.js write declarations of types.
+func (p *parser) conditions() *compile.Decline {
 	for _, r := range p.readers {
+		if r.name == "napi_derive" {
+			for _, name := range []string{"NAPI_TYPE_DEF_TMP_FOLDER", "TYPE_DEF_TMP_PATH", "WASI_REGISTER_TMP_PATH"} {
+				if _, ok := p.inv.Getenv(name); ok {
+					return compile.Refuse(compile.ReasonMacro, r.name+": writes files where "+name+" says")
+				}
+			}
+		}
 		if r.name != "sqlx_macros" {
 			continue
 		}

@@ -20,14 +20,14 @@ const maxShared = 64
 
 // plainDir notes a directory that is searched for whatever there is.
 func (p *parser) plainDir(path string) {
-	dir := absolute(p.inv.Dir, path)
+	dir := frontend.Absolute(p.inv.Dir, path)
 	p.det.nativeDirs = append(p.det.nativeDirs, dir)
 	p.det.plainDirs = append(p.det.plainDirs, dir)
 }
 
 // crateNames returns the names in a directory that rustc would take for crates' and those of shared libraries, which may be.
 func crateNames(dir string, files frontend.Files) (crates, shared []string, err error) {
-	if info, err := files.Stat(dir); err != nil || !isDirectory(info) {
+	if info, err := files.Stat(dir); err != nil || !info.IsDirectory() {
 		return nil, nil, nil // rustc passes it over
 	}
 	names, err := files.Names(dir)
@@ -63,13 +63,26 @@ func (p *parser) plainDirs() *compile.Decline {
 			return refuse("has many shared libraries")
 		}
 		for _, name := range shared {
-			if _, err := p.dylib(filepath.Join(dir, name)); err == nil || strings.HasSuffix(err.Error(), compressed) {
-				return refuse("has crates: " + name)
+			if p.mayBeCrate(filepath.Join(dir, name)) {
+				return refuse("may have crates: " + name)
 			}
 		}
 		p.det.plainShared = append(p.det.plainShared, strings.Join(shared, "\n"))
 	}
 	return nil
+}
+
+// mayBeCrate reports whether a shared library holds metadata, or nobody can tell.
+func (p *parser) mayBeCrate(path string) bool {
+	if _, err := p.dylib(path); err == nil {
+		return true
+	}
+	d, err := p.files.Digest(path)
+	if err != nil {
+		return true
+	}
+	known, _ := p.f.dylibs.Get(d)
+	return len(known) == 0 || known[0] == notUnderstood+compressed
 }
 
 // plainDirs refuses a compile during which what may be a crate appeared in such a directory.

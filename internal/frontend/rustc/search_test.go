@@ -20,7 +20,7 @@ func TestPlainDirs(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := workDir(t, map[string]string{
-		"a.rs": "", "scripts/memory.x": "MEMORY {}", "scripts/liba.a": "!<arch>\n", "shared/libz.so": string(program), "shared/libc.so": "GROUP ( libc.so.6 )",
+		"a.rs": "", "scripts/memory.x": "MEMORY {}", "scripts/liba.a": "!<arch>\n", "shared/libz.so": string(program), "none/libz.so/x": "", "shared/libc.so": "GROUP ( libc.so.6 )",
 		"crates/libb.rlib": "", "metadata/libb-1.rmeta": "", "a=b/x": "",
 	})
 	for i := range maxShared + 1 {
@@ -45,6 +45,7 @@ func TestPlainDirs(t *testing.T) {
 		{"-L crates", ""},
 		{"-L metadata", ""},
 		{"-L many", ""},
+		{"-L none", ""},
 		{"-L all=", ""},
 		{"-L crate=scripts", ""},
 	} {

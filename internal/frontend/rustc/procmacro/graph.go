@@ -253,8 +253,14 @@ func (g *graph) references(fn function, visit func(target uint64)) {
 func (g *graph) reached() []use {
 	var queue []int
 	seen := make([]bool, len(g.functions))
+	uses := map[string]use{}
 	enter := func(i int) {
-		if fn := g.functions[i]; !seen[i] && !all(fn.names, isMachinery) {
+		fn := g.functions[i]
+		if all(fn.names, readsManifest) {
+			uses["manifests"] = use{name: "manifests", from: fn.name()}
+			return
+		}
+		if !seen[i] && !all(fn.names, isMachinery) {
 			seen[i] = true
 			queue = append(queue, i)
 		}
@@ -264,8 +270,10 @@ func (g *graph) reached() []use {
 			enter(i)
 		}
 	}
-	uses := map[string]use{}
 	for _, name := range g.held {
+		if asksState[name] {
+			name = "file_state"
+		}
 		uses[name] = use{name: name, from: "a table"}
 	}
 	for len(queue) > 0 {
@@ -279,17 +287,24 @@ func (g *graph) reached() []use {
 		if what := directUse(fn.names); what != "" {
 			note(what)
 		}
+		var state, plain bool
 		g.references(fn, func(target uint64) {
 			if slot, ok := g.slots[target]; ok {
 				target = slot
 			}
 			if i, ok := g.starts[target]; ok {
 				enter(i)
+				state = state || all(g.functions[i].names, givesState)
+				plain = plain || all(g.functions[i].names, isInlined)
 			}
 			if name, ok := g.imports[target]; ok && !all(fn.names, isAllowed(name)) {
 				note(name)
+				state = state || asksState[name]
 			}
 		})
+		if state && !plain && !all(fn.names, isFiles) {
+			note("file_state")
+		}
 	}
 	list := make([]use, 0, len(uses))
 	for _, u := range uses {

@@ -64,7 +64,9 @@ func isMachinery(symbol string) bool {
 // kernel for locks, and the dynamic linker whether the C library has this or that function, and it writes messages.
 func isAllowed(name string) func(symbol string) bool {
 	switch name {
-	case "syscall", "dlsym":
+	case "syscall":
+		return func(symbol string) bool { return isLibrarys(symbol) || isLock(symbol) }
+	case "dlsym":
 		return isLibrarys
 	case "write", "writev":
 		return func(symbol string) bool {
@@ -72,6 +74,12 @@ func isAllowed(name string) func(symbol string) bool {
 		}
 	}
 	return func(string) bool { return false }
+}
+
+// isLock reports whether a function is one of parking_lot's, which asks the kernel for locks as the standard library does.
+func isLock(symbol string) bool {
+	path := pathOf(symbol)
+	return len(path) > 1 && path[0] == "parking_lot_core" && path[1] == "thread_parker"
 }
 
 // waits are where the standard library waits for locks and threads, in functions that hold no code of others.
@@ -100,6 +108,16 @@ func isLibrarys(symbol string) bool {
 	return slices.ContainsFunc(waits, func(w string) bool { return path == w || strings.HasPrefix(path, w+"::") })
 }
 
+// manifestReaders are crates that look up, for a macro, by what name its user knows another crate. They read the manifests of the user's package and
+// of its workspace, look at their times only in order not to read them again, and ask cargo where the workspace is. They call nothing of the macro's.
+var manifestReaders = set("proc_macro_crate")
+
+// readsManifest reports whether a symbol is a function of such a crate.
+func readsManifest(symbol string) bool {
+	path := pathOf(symbol)
+	return len(path) > 0 && manifestReaders[path[0]]
+}
+
 // What a function says by its own name, wherever its work is done.
 var direct = []struct{ path, use string }{
 	{"std::env::args", "args"}, {"std::env::args_os", "args"}, {"std::sys::args", "args"},
@@ -107,18 +125,24 @@ var direct = []struct{ path, use string }{
 	{"std::io::stdio::stdin", "stdin"}, {"std::io::stdio::Stdin", "stdin"},
 	{"rustix", "system_calls"}, {"linux_raw_sys", "system_calls"}, {"syscalls", "system_calls"}, {"sc", "system_calls"},
 	{"std::fs::Metadata::modified", "file_times"}, {"std::fs::Metadata::created", "file_times"}, {"std::fs::Metadata::accessed", "file_times"},
-	{"std::time::SystemTime", "SystemTime"},
+	{"std::time::SystemTime", "SystemTime"}, {"std::fs::Permissions", "file_rights"},
 	{"getrandom", "random"}, {"rand_core", "random"}, {"fastrand", "random"},
 }
 
 // extendedTimes are the ways to times of files besides those of std::fs::Metadata itself, in either mangling.
-var extendedTimes = regexp.MustCompile(`MetadataExt(?:\$GT\$)?\d+(?:st_)?[acm]time`)
+var extendedTimes = regexp.MustCompile(`MetadataExt(?:\$GT\$)?\d+(?:as_raw_stat|(?:st_)?[acm]time)`)
+
+// rights are the ways to a file's rights: the trees that count hold names and contents.
+var rights = regexp.MustCompile(`(?:MetadataExt|PermissionsExt)(?:\$GT\$)?\d+(?:st_)?mode`)
 
 // directUse returns what a function with these names does by its name alone, "" for nothing.
 func directUse(names []string) string {
 	for _, symbol := range names {
 		if extendedTimes.MatchString(symbol) {
 			return "file_times"
+		}
+		if rights.MatchString(symbol) {
+			return "file_rights"
 		}
 		if strings.Contains(symbol, "local_file") && isStandard(symbol) {
 			return "local_file" // Span's; its file() gives what names are mapped to
