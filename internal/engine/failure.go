@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
@@ -10,6 +11,12 @@ import (
 
 // statusRefused is how a compiler exits that found an error in the source. One that crashed exits otherwise.
 const statusRefused = 1
+
+// brokeBy reports whether a run failed over our hidden files, of which only its messages tell: whoever deletes the cache while a compiler is
+// at work takes their directory away, and the build is not to fail for it.
+func brokeBy(plan frontend.Plan, ran Ran) bool {
+	return ran.Status != 0 && len(plan.Hidden) > 0 && bytes.Contains(ran.Stderr, []byte(plan.Scratch))
+}
 
 // failureCounts reports whether a failed run is a result too.
 func (c *call) failureCounts(ran Ran, err error) bool {

@@ -291,6 +291,10 @@ func (c *call) miss(ctx context.Context, f finding) Answer {
 		// The compiler of a killed wrapper writes on, perhaps into what the next build makes.
 		leave = func() { time.AfterFunc(orphaned, flight.leave) }
 	}
+	if err == nil && brokeBy(plan, ran) {
+		c.event.Outcome, c.event.Reason, c.event.Detail = compile.Bypassed, compile.ReasonFault, "hidden files could not be written"
+		return Answer{Exec: true}
+	}
 	missed := *c.event
 	if !c.ran(ran, err) {
 		if c.failureCounts(ran, err) {

@@ -15,6 +15,7 @@
 //	                          <-   Away     the answer is being fetched from afar; others may use the processor until it comes
 //	                          <-   Replay   a hit: outputs are in place; write this, exit so             (end)
 //	                          <-   Exec     become the compiler, nothing more is wanted                 (end)
+//	                                        (also after a Run with other arguments that failed by them)
 //	                          <-   Probe    run this and tell what it printed
 //	Answer                    ->            (any number of times, also after Ran)
 //	                          <-   Run      run the compiler as a child, perhaps with these arguments

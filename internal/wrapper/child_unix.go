@@ -111,7 +111,10 @@ func (t *conversation) run(r *protocol.Run) (*protocol.Ran, int) {
 	if r.Quiet {
 		t.quiet = o
 	} else {
-		t.child = o
+		t.child, t.altered = o, r.Args != nil
+		if len(streams) == 2 {
+			t.heard = streams[1].data
+		}
 	}
 	ran := &protocol.Ran{
 		WaitStatus: uint32(o.status),

@@ -52,3 +52,20 @@ func TestNothingIsSaidTwice(t *testing.T) {
 		}
 	}
 }
+
+// A run that failed by something of ours is followed by the plain compiler, whose status counts, and which does not repeat what was said.
+func TestExecAfterARun(t *testing.T) {
+	in := newInstance(t)
+	in.serve(func(p *peer) {
+		p.request()
+		p.send(&protocol.Run{Args: []string{"-c", "echo notice >&2; echo ours >&2; exit 1"}, Capture: true})
+		if ran := p.ran(); ran.WaitStatus>>8 != 1 {
+			t.Errorf("told of status %d, want 1", ran.WaitStatus>>8)
+		}
+		p.send(protocol.Exec{})
+	})
+	got := in.run(ccwrap, "/bin/sh", "-c", "echo notice >&2; echo more >&2; exit 7")
+	if want := exits(7, "", "notice\nours\nmore\n"); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

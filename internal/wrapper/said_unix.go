@@ -21,6 +21,14 @@ func (s *said) add(text []byte) {
 	}
 }
 
+// unsay has what a run said left out of what the next one says: it failed by something of ours.
+func (t *conversation) unsay() {
+	if t.said == nil {
+		t.said = &said{}
+	}
+	t.said.add(t.heard)
+}
+
 // pass returns what of b, and of what was kept before, is to be passed on: whole lines. At the end of a stream b is empty, and the
 // rest is returned.
 func (s *said) pass(b []byte) []byte {

@@ -22,13 +22,15 @@ const (
 // A conversation is a call's talk with the daemon.
 type conversation struct {
 	*call
-	place protocol.Place
-	conn  *conn
-	child *outcome  // of the compiler, once it ran
-	token *jobToken // once the daemon waits for another machine
-	said  *said     // after an Early
-	quiet *outcome  // of the last quiet run, which counts only if the daemon says so
-	told  int       // how many Earlies that come were written before; see takeOver
+	place   protocol.Place
+	conn    *conn
+	child   *outcome  // of the compiler, once it ran
+	token   *jobToken // once the daemon waits for another machine
+	said    *said     // after an Early
+	quiet   *outcome  // of the last quiet run, which counts only if the daemon says so
+	altered bool      // the child had other arguments than ours
+	heard   []byte    // what it said on stderr
+	told    int       // how many Earlies that come were written before; see takeOver
 }
 
 // serve asks the daemon and does what it says.
@@ -136,7 +138,11 @@ func (t *conversation) listen(maxWait time.Duration) (verdict, int, error) {
 			_ = writeAll(1, r.Stdout)
 			_ = writeAll(2, r.Stderr)
 			return answered, int(r.Status), nil
-		case kind == protocol.TypeExec && len(payload) == 0 && !ran:
+		case kind == protocol.TypeExec && len(payload) == 0 && (!ran || t.altered && t.child.status != 0):
+			if ran {
+				t.child = nil
+				t.unsay()
+			}
 			return toExec, 0, nil
 		case kind == protocol.TypeDone && len(payload) == 0 && (ran || t.quiet != nil):
 			if !ran {
