@@ -242,6 +242,9 @@ func ofProject(o op) bool {
 			return false
 		}
 	}
+	if o.kind == "source" && strings.HasSuffix(o.a, ".S") {
+		return false // C by its text
+	}
 	return o.a != "PATH" && o.a != "LD_PRELOAD" && !strings.HasSuffix(o.a, ".gch")
 }
 

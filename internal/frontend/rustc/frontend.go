@@ -57,17 +57,18 @@ import (
 
 // Frontend implements frontend.Frontend for rustc and clippy-driver.
 type Frontend struct {
-	crates  *crateMemory // what crates load
-	named   *crateMemory // names of variables in sources and crates
-	holding *crateMemory // directives of assembly in crates
-	linking *crateMemory // arguments for the linker in crates
-	traits  traitsMemory
-	dylibs  *crateMemory // what dylibs were made of
-	spells  *crateMemory // whether metadata spells a name: +NAME, -NAME
-	chains  *toolchain.Memory[*knownChain]
-	answers *recent.Map[digest.Key, answer] // what compilers say of themselves, by all that they load
-	loaded  *toolchain.Loads
-	linkers *linker.Linkers
+	crates   *crateMemory // what crates load
+	named    *crateMemory // names of variables in sources and crates
+	holding  *crateMemory // directives of assembly in crates
+	linking  *crateMemory // arguments for the linker in crates
+	traits   traitsMemory
+	stripped *crateMemory // what sources of macros without names of functions do beyond reading files
+	dylibs   *crateMemory // what dylibs were made of
+	spells   *crateMemory // whether metadata spells a name: +NAME, -NAME
+	chains   *toolchain.Memory[*knownChain]
+	answers  *recent.Map[digest.Key, answer] // what compilers say of themselves, by all that they load
+	loaded   *toolchain.Loads
+	linkers  *linker.Linkers
 
 	processor func() string // what the processor says of itself, "" where that is not known
 }
@@ -83,6 +84,7 @@ func New() *Frontend {
 		holding:   newCrateMemory(),
 		linking:   newCrateMemory(),
 		traits:    traitsMemory{recent.New[digest.Digest, judged](maxTraits)},
+		stripped:  newCrateMemory(),
 		dylibs:    newCrateMemory(),
 		spells:    newCrateMemory(),
 		chains:    toolchain.NewMemory[*knownChain](),
