@@ -47,3 +47,21 @@ func TestTrapMacroFiles(t *testing.T) {
 		})
 	}
 }
+
+// Was: the text of the first time, since only the workspace counted. Cargo takes a package beside it as well.
+func TestTrapMacroBesideItsSource(t *testing.T) {
+	t.Parallel()
+	c := newTrap(t, files{
+		"app/Cargo.toml":  manifest("app", "[dependencies]\nmac = { path = \"../mac\" }\n[workspace]\n"),
+		"app/Cargo.lock":  "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"0.1.0\"\ndependencies = [\n \"mac\",\n]\n\n[[package]]\nname = \"mac\"\nversion = \"0.1.0\"\n",
+		"app/src/main.rs": "fn main() { println!(\"{}\", mac::own!(\"text\")); }\n",
+		"mac/Cargo.toml":  manifest("mac", "[lib]\nproc-macro = true\n"),
+		"mac/src/lib.rs":  reader,
+		"mac/text":        "one\n",
+	})
+	c.dir = c.at("app")
+	c.right("one")
+	c.found("one")
+	write(t, c.at("../mac/text"), "two\n")
+	c.right("two")
+}

@@ -74,7 +74,7 @@ func (p *parser) macros() *compile.Decline {
 		}
 		p.det.reach = max(p.det.reach, r)
 		p.det.asked = p.det.asked || !knownMacros[name] && !trusted[name]
-		p.readers = append(p.readers, reader{name: name, traits: traits, judged: err == nil, reach: r})
+		p.readers = append(p.readers, reader{name: name, path: path, traits: traits, judged: err == nil, reach: r})
 	}
 	return nil
 }
@@ -82,6 +82,7 @@ func (p *parser) macros() *compile.Decline {
 // reader is a macro that reads more than tokens.
 type reader struct {
 	name   string
+	path   string
 	traits procmacro.Traits
 	judged bool // otherwise traits are not known
 	reach  reach
@@ -160,7 +161,10 @@ func (p *parser) trees() *compile.Decline {
 				}
 			}
 		}
-		return p.tree("package", p.det.pkg)
+		if d := p.tree("package", p.det.pkg); d != nil {
+			return d
+		}
+		return p.ownTrees()
 	}
 	workspace := workspaceOf(p.det.pkg, p.files)
 	if workspace == "" {
@@ -170,9 +174,11 @@ func (p *parser) trees() *compile.Decline {
 		return d
 	}
 	if out, ok := p.inv.Getenv("OUT_DIR"); ok && strings.HasPrefix(out, "/") {
-		return p.tree("build script", filepath.Clean(out))
+		if d := p.tree("build script", filepath.Clean(out)); d != nil {
+			return d
+		}
 	}
-	return nil
+	return p.ownTrees()
 }
 
 // tree counts the files below a directory.
