@@ -137,7 +137,13 @@ func (p *parser) unbounded() *compile.Decline {
 		return compile.Refuse(compile.ReasonMacro, "CARGO_MANIFEST_DIR is not set")
 	}
 	p.det.pkg = filepath.Clean(pkg)
-	return p.trees()
+	if d := p.trees(); d != nil || p.det.reach < reachWorkspace {
+		return d
+	}
+	if d := p.ownTrees(); d != nil {
+		return d
+	}
+	return p.variablePlaces(names)
 }
 
 // trees lists the files that macros may read.
@@ -161,10 +167,7 @@ func (p *parser) trees() *compile.Decline {
 				}
 			}
 		}
-		if d := p.tree("package", p.det.pkg); d != nil {
-			return d
-		}
-		return p.ownTrees()
+		return p.tree("package", p.det.pkg)
 	}
 	workspace := workspaceOf(p.det.pkg, p.files)
 	if workspace == "" {
@@ -174,11 +177,9 @@ func (p *parser) trees() *compile.Decline {
 		return d
 	}
 	if out, ok := p.inv.Getenv("OUT_DIR"); ok && strings.HasPrefix(out, "/") {
-		if d := p.tree("build script", filepath.Clean(out)); d != nil {
-			return d
-		}
+		return p.tree("build script", filepath.Clean(out))
 	}
-	return p.ownTrees()
+	return nil
 }
 
 // tree counts the files below a directory.
