@@ -8,6 +8,7 @@
 //     nothing, since every compile pays for it.
 //   - config reads the settings that count when a daemon starts, each with its source.
 //   - ar reads archives, as libraries are.
+//   - recent remembers what was found out once, up to a limit.
 //   - compile holds the nouns that all others share: an Invocation came in, a Compilation is what it means, a Result is what it
 //     made, an Event is what is told of it, and Reasons is the one table of why things were not hits.
 //
@@ -29,6 +30,7 @@
 //
 // # One thing each
 //
+//   - frontend/toolchain finds out what a compiler is made of and knows it until that changes, for every front-end.
 //   - frontend/cc is gcc and clang: what arguments mean, what a toolchain is, what a compile has read.
 //   - frontend/rustc is rustc and clippy-driver, as cargo calls them; frontend/rustc/procmacro tells what a procedural macro could read
 //     from the code of its library.

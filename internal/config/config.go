@@ -1,4 +1,4 @@
-// Package config reads the settings of DESIGN 15 that count when a daemon starts, each with where its value came from. A
+// Package config reads the settings that count when a daemon starts, each with where its value came from. A
 // flag beats the environment, which beats the default. A value that cannot be read is one warning and the default:
 // settings never fail a build.
 //
@@ -42,7 +42,7 @@ type Config struct {
 	Warnings    []string               `json:"warnings,omitempty"` // one per value that could not be read
 }
 
-// Defaults of DESIGN 15.
+// The defaults.
 const (
 	DefaultMaxBytes    = 10 << 30
 	DefaultMaxPercent  = 20

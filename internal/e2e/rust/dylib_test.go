@@ -84,3 +84,29 @@ func (c *trap) needsPlainMetadata() {
 		c.t.Skip("skipped: rustc compresses the metadata of shared libraries")
 	}
 }
+
+// A crate that is made into a library for other languages besides its own, like slug's, is loaded by those above it as any other is.
+func TestForeignLibrary(t *testing.T) {
+	c := newTrap(t, files{
+		"Cargo.toml":                        manifest("app", "[dependencies]\nmid = { path = \"mid\" }\nwords = \"0\"\n[workspace]\nmembers = [\"mid\"]\n"),
+		"src/main.rs":                       "fn main() { println!(\"{} {}\", mid::text(), words::count(\"a\")); }\n",
+		"mid/Cargo.toml":                    manifest("mid", "[dependencies]\nwords = \"0\"\n"),
+		"mid/src/lib.rs":                    "pub fn text() -> usize { words::count(\"a b\") }\n",
+		".cargo/config.toml":                "[source.crates-io]\nreplace-with = \"here\"\n[source.here]\ndirectory = \"vendor\"\n",
+		"vendor/words/.cargo-checksum.json": "{\"files\": {}}",
+		"vendor/words/Cargo.toml":           manifest("words", "[lib]\ncrate-type = [\"cdylib\", \"rlib\"]\n"),
+		"vendor/words/src/lib.rs":           "pub fn count(s: &str) -> usize { s.split(' ').count() }\n",
+	})
+	if r := c.execute(c.dir, "cargo", "generate-lockfile"); r.status != 0 {
+		t.Fatal(r.stderr)
+	}
+	for _, argv := range [][]string{{"cargo", "build"}, {"cargo", "test", "--no-run", "--release"}} {
+		first := c.same(c.dir, argv...)
+		if first.status != 0 {
+			t.Fatalf("status %d: %s", first.status, first.stderr)
+		}
+		warm := c.again(c.dir, argv...)
+		warm.like(t, first)
+		warm.stats.everything(t, first.stats.compiles())
+	}
+}

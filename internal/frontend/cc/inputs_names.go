@@ -2,6 +2,7 @@ package cc
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
@@ -246,13 +247,24 @@ func (s *search) quoted(stderr []byte) error {
 // in the working directory first, then in the -I directories.
 func (s *search) assembled(listed []string) error {
 	dirs := []*directory{s.directory(absolute(s.g.c.Dir, "."))}
-	for _, path := range s.g.d.includeDirs {
+	for _, path := range slices.Concat(s.g.d.includeDirs, s.g.d.assemblerDirs) {
 		dirs = append(dirs, s.directory(path))
 	}
-	for _, path := range listed {
-		path = absolute(s.g.c.Dir, path)
+	for _, dir := range dirs[1+len(s.g.d.includeDirs):] {
+		if dir.missing == nil {
+			s.dirs = append(s.dirs, dir.path)
+		}
+	}
+	for _, spelled := range listed {
+		path := absolute(s.g.c.Dir, spelled)
 		if path == s.g.c.Source {
 			continue
+		}
+		if name, ok := strings.CutPrefix(spelled, "/"); ok {
+			// .include looks for an absolute name below each directory before it takes it as it is.
+			if err := s.through(dirs, name, 0); err != nil {
+				return err
+			}
 		}
 		for i, dir := range dirs {
 			name, ok := strings.CutPrefix(path, dir.path+"/")

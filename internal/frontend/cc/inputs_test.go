@@ -229,10 +229,12 @@ var inputsCases = []inputsCase{
 	},
 }
 
-func TestInputs(t *testing.T) {
+func TestInputs(t *testing.T) { testInputs(t, inputsCases) }
+
+func testInputs(t *testing.T, cases []inputsCase) {
 	for _, program := range compilers(t, "gcc", "clang") {
 		kind := filepath.Base(program)
-		for _, tt := range inputsCases {
+		for _, tt := range cases {
 			if tt.only != "" && tt.only != kind {
 				continue
 			}

@@ -84,8 +84,8 @@ func (p *parser) objectDiffers() bool {
 
 // checkOutput refuses an output that is written twice, lies in no directory, is an input, or exists as anything else than a
 // plain writable file with one link; and it learns how the compiler puts it there. gcc's assembler and objcopy remove
-// a file that is not empty and write into one that is (mktemp makes such); clang renames its object into place; all
-// other outputs are written into the file that is there.
+// a file that is not empty and write into one that is (mktemp makes such); clang renames its object into place, but for that of
+// an assembly source; all other outputs are written into the file that is there.
 func (p *parser) checkOutput(i int) *compile.Decline {
 	o := &p.c.Outputs[i]
 	refused := compile.Refuse(compile.ReasonOutputFile, o.Path)
@@ -114,7 +114,7 @@ func (p *parser) checkOutput(i int) *compile.Decline {
 		return refused
 	}
 	if p.det.clang {
-		o.Replaced = o.Role == roleObject
+		o.Replaced = o.Role == roleObject && !isAssembly(p.sources[0].lang)
 	} else {
 		o.Replaced = byAssembler && info.Size > 0
 	}

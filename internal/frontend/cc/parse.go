@@ -13,7 +13,7 @@ import (
 // Match implements frontend.Frontend.
 func (*Frontend) Match(base string) bool { return Shimmable(base) }
 
-// Parse implements frontend.Frontend. It understands compiles of one C or C++ source to an object, nothing else.
+// Parse implements frontend.Frontend. It understands compiles of one C, C++ or assembly source to an object, nothing else.
 func (*Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compile.Compilation, *compile.Decline) {
 	p := parser{inv: inv, files: files, lstat: lstat, det: &detail{}}
 	c, d := p.parse()
@@ -228,9 +228,16 @@ func (p *parser) finish(responses []string) (*compile.Compilation, *compile.Decl
 		c.Kind = "clang"
 	}
 	p.det.sourceArg = src.arg
-	c.Dirs = slices.Concat(p.det.quoteDirs, p.det.includeDirs, p.det.systemDirs, p.det.afterDirs)
+	c.Dirs = slices.Concat(p.det.quoteDirs, p.det.includeDirs, p.det.systemDirs, p.det.afterDirs, p.det.assemblerDirs)
 	c.Source = absolute(inv.Dir, src.arg)
-	if src.given != "" && src.given != "none" {
+	if isAssembly(src.lang) {
+		if d := p.assembly(); d != nil {
+			return nil, d
+		}
+		if src.lang == plainAssembly {
+			p.det.userDeps = depsNone // whatever is asked for, nothing is written
+		}
+	} else if src.given != "" && src.given != "none" {
 		p.det.probeArgs = append(p.det.probeArgs, "-x", src.lang)
 	}
 	c.PerSource = perSource(c.Source)

@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
 // maxCrate bounds a crate's file that is searched for the names of what it loads.
@@ -69,10 +69,12 @@ func (p *parser) loaded() *compile.Decline {
 		if err != nil {
 			return compile.Refuse(compile.ReasonInput, err.Error())
 		}
-		metadata := map[string]bool{}
+		metadata, libraries := map[string]bool{}, map[string]bool{}
 		for _, name := range names {
 			if stem, ok := strings.CutSuffix(name, ".rmeta"); ok {
 				metadata[stem] = true
+			} else if stem, ok := strings.CutSuffix(name, ".rlib"); ok {
+				libraries[stem] = true
 			}
 		}
 		for _, name := range names {
@@ -85,6 +87,9 @@ func (p *parser) loaded() *compile.Decline {
 				plain = append(plain, path)
 			}
 			if !wanted[hashOf(name)] {
+				continue
+			}
+			if isShared(name) && libraries[strings.TrimSuffix(name, filepath.Ext(name))] && p.isForeign(path) {
 				continue
 			}
 			stem, ok := strings.CutSuffix(name, ".rlib")
@@ -180,7 +185,7 @@ func (f *Frontend) loads(path string, contentOf func(string) (digest.Digest, err
 	if err != nil {
 		return nil, err
 	}
-	if known, ok := f.crates.get(d); ok {
+	if known, ok := f.crates.Get(d); ok {
 		return known, nil
 	}
 	content, d, err := read(path, maxCrate)
@@ -194,7 +199,7 @@ func (f *Frontend) loads(path string, contentOf func(string) (digest.Digest, err
 	} else if own == "" && !bytes.Contains(content, []byte("rust\x00\x00\x00")) {
 		return nil, fmt.Errorf("%s holds no metadata", path)
 	}
-	f.crates.put(d, hashes)
+	f.crates.Set(d, hashes)
 	return hashes, nil
 }
 
@@ -220,26 +225,7 @@ func namedCrates(content []byte) []string {
 	}
 }
 
-// crateMemory remembers what crates load, by content. Beyond maxCrates all are forgotten.
-type crateMemory struct {
-	mu    sync.Mutex // guards known
-	known map[digest.Digest][]string
-}
+// crateMemory remembers something of crates, by content.
+type crateMemory = recent.Map[digest.Digest, []string]
 
-const maxCrates = 20_000
-
-func (m *crateMemory) get(d digest.Digest) ([]string, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	hashes, ok := m.known[d]
-	return hashes, ok
-}
-
-func (m *crateMemory) put(d digest.Digest, hashes []string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil || len(m.known) >= maxCrates {
-		m.known = make(map[digest.Digest][]string)
-	}
-	m.known[d] = hashes
-}
+func newCrateMemory() *crateMemory { return recent.New[digest.Digest, []string](20_000) }

@@ -63,7 +63,7 @@ func (p *parser) dylib(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	hashes, known := p.f.dylibs.get(d)
+	hashes, known := p.f.dylibs.Get(d)
 	if !known {
 		content, d, err := p.files.Read(path, maxLibrary)
 		if err != nil {
@@ -74,7 +74,10 @@ func (p *parser) dylib(path string) ([]string, error) {
 		} else {
 			hashes = namedCrates(metadata)
 		}
-		p.f.dylibs.put(d, hashes)
+		p.f.dylibs.Set(d, hashes)
+	}
+	if len(hashes) == 1 && hashes[0] == notUnderstood+errNoDylib.Error() {
+		return nil, fmt.Errorf("%s: %w", path, errNoDylib)
 	}
 	if len(hashes) == 1 && hashes[0][:1] == notUnderstood {
 		return nil, fmt.Errorf("%s: %s", path, hashes[0][1:])
@@ -83,6 +86,13 @@ func (p *parser) dylib(path string) ([]string, error) {
 		return nil, fmt.Errorf("%s does not name its own crate", path)
 	}
 	return hashes, nil
+}
+
+// isForeign reports whether a shared library is one for other languages (cdylib), which a crate may be made into besides. rustc loads none
+// without metadata.
+func (p *parser) isForeign(path string) bool {
+	_, err := p.dylib(path)
+	return errors.Is(err, errNoDylib)
 }
 
 // isMacro reports whether a shared library holds macros, or nobody can tell.
@@ -110,7 +120,7 @@ func (p *parser) spelled(name string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		known, _ := p.f.spells.get(d)
+		known, _ := p.f.spells.Get(d)
 		if slices.Contains(known, "+"+name) {
 			return true, nil
 		}
@@ -126,7 +136,7 @@ func (p *parser) spelled(name string) (bool, error) {
 		if found {
 			sign = "+"
 		}
-		p.f.spells.put(d, append(slices.Clone(known), sign+name))
+		p.f.spells.Set(d, append(slices.Clone(known), sign+name))
 		if found {
 			return true, nil
 		}

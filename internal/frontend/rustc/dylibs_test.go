@@ -35,6 +35,35 @@ func TestDylibMetadata(t *testing.T) {
 	}
 }
 
+// What a crate is made into for other languages, beside its library, is not what crates above it load.
+func TestForeignLibrary(t *testing.T) {
+	program, err := os.ReadFile("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const deps = "target/debug/deps/"
+	dir := workDir(t, map[string]string{
+		"a.rs": "", deps + "libd-0123456789abcde1.so": string(program), deps + "libd-0123456789abcde1.rlib": "", deps + "libd-0123456789abcde1.rmeta": metadataOf("0123456789abcde1"),
+	})
+	args := cargoLine + " --extern d=" + filepath.Join(dir, deps, "libd-0123456789abcde1.rmeta")
+	parse := func() (*compile.Compilation, *compile.Decline) {
+		return New().Parse(&compile.Invocation{Program: "/x/rustc", Dir: dir, Args: strings.Fields(args)}, frontendtest.DiskFiles{})
+	}
+	c, d := parse()
+	if d != nil {
+		t.Fatal(d)
+	}
+	if got := strings.Join(c.Detail.(*detail).crates, " "); strings.Contains(got, ".so") {
+		t.Errorf("crates = %s, want no shared library", got)
+	}
+	if err := os.Remove(filepath.Join(dir, deps, "libd-0123456789abcde1.rlib")); err != nil {
+		t.Fatal(err)
+	}
+	if c, d := parse(); d == nil {
+		t.Errorf("without the library: crates = %q, want it declined", c.Detail.(*detail).crates)
+	}
+}
+
 func FuzzDylibMetadata(f *testing.F) {
 	f.Add([]byte("\x7fELF\x02\x01\x01"))
 	f.Fuzz(func(t *testing.T, content []byte) {

@@ -48,22 +48,25 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/toolchain"
+	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
 // Frontend implements frontend.Frontend for rustc and clippy-driver.
 type Frontend struct {
-	crates  crateMemory
-	named   crateMemory // names of variables in sources and crates
-	holding crateMemory // directives of assembly in crates
-	linking crateMemory // arguments for the linker in crates
+	crates  *crateMemory // what crates load
+	named   *crateMemory // names of variables in sources and crates
+	holding *crateMemory // directives of assembly in crates
+	linking *crateMemory // arguments for the linker in crates
 	traits  traitsMemory
-	dylibs  crateMemory // what dylibs were made of
-	spells  crateMemory // whether metadata spells a name: +NAME, -NAME
-	chains  chainMemory
-	answers answerMemory
-	loaded  loadMemory
-	said    saidMemory
+	dylibs  *crateMemory // what dylibs were made of
+	spells  *crateMemory // whether metadata spells a name: +NAME, -NAME
+	chains  *toolchain.Memory[*knownChain]
+	answers *recent.Map[digest.Key, answer]          // what compilers say of themselves, by all that they load
+	said    *recent.Map[toolchain.Key, *linkAnswers] // the newest answers of each driver
+	loaded  *toolchain.Loads
 
 	processor func() string // what the processor says of itself, "" where that is not known
 }
@@ -71,7 +74,22 @@ type Frontend struct {
 var _ frontend.Frontend = (*Frontend)(nil)
 
 // New returns a Frontend that remembers nothing yet.
-func New() *Frontend { return &Frontend{processor: sync.OnceValue(processorSays)} }
+func New() *Frontend {
+	return &Frontend{
+		crates:    newCrateMemory(),
+		named:     newCrateMemory(),
+		holding:   newCrateMemory(),
+		linking:   newCrateMemory(),
+		traits:    traitsMemory{recent.New[digest.Digest, judged](maxTraits)},
+		dylibs:    newCrateMemory(),
+		spells:    newCrateMemory(),
+		chains:    toolchain.NewMemory[*knownChain](),
+		answers:   recent.New[digest.Key, answer](toolchain.MaxAnswers),
+		said:      recent.New[toolchain.Key, *linkAnswers](toolchain.MaxAnswers),
+		loaded:    toolchain.NewLoads(),
+		processor: sync.OnceValue(processorSays),
+	}
+}
 
 // Match implements frontend.Frontend.
 func (*Frontend) Match(base string) bool { return kindOf(base) != "" }

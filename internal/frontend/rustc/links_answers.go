@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
@@ -80,13 +79,13 @@ func (p *probe) isDriver(driver string, s started) bool {
 		return false
 	}
 	if s.otherDriver != "" {
-		return p.gcc && filepath.IsAbs(s.otherDriver) && p.same(s.otherDriver, driver)
+		return p.gcc && filepath.IsAbs(s.otherDriver) && p.Same(s.otherDriver, driver)
 	}
 	real, err := filepath.EvalSymlinks(driver)
 	if err != nil || !strings.HasPrefix(filepath.Base(real), "clang") {
 		return false
 	}
-	return s.installed != "" && (p.same(s.installed, filepath.Dir(driver)) || p.same(s.installed, filepath.Dir(real)))
+	return s.installed != "" && (p.Same(s.installed, filepath.Dir(driver)) || p.Same(s.installed, filepath.Dir(real)))
 }
 
 // linkAnswers is what the driver and the linkers said to one call, and the chain that followed from it.
@@ -126,25 +125,4 @@ type proberFunc func(ctx context.Context, argv, env []string) (frontend.ProbeRes
 
 func (f proberFunc) Probe(ctx context.Context, argv, env []string) (frontend.ProbeResult, error) {
 	return f(ctx, argv, env)
-}
-
-// saidMemory remembers the newest answers of each driver. Beyond maxChains all are forgotten.
-type saidMemory struct {
-	mu    sync.Mutex // guards known
-	known map[chainKey]*linkAnswers
-}
-
-func (m *saidMemory) get(k chainKey) *linkAnswers {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.known[k]
-}
-
-func (m *saidMemory) put(k chainKey, a *linkAnswers) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil || len(m.known) >= maxChains {
-		m.known = make(map[chainKey]*linkAnswers)
-	}
-	m.known[k] = a
 }

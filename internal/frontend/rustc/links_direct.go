@@ -142,8 +142,8 @@ func (p *probe) direct(link *linkage, bins []string) error {
 	if err != nil {
 		return err
 	}
-	if isComponent(p.d.target) && (filepath.Dir(path) != bins[0] || !p.files.Exists(bins[0], "rust-lld")) {
-		return refuseLink("%s is not the compiler's own, or has no lld beside it", path)
+	if isComponent(p.d.target) && (filepath.Dir(path) != bins[0] || !p.Files.Exists(bins[0], "rust-lld")) {
+		return p.Refuse("%s is not the compiler's own, or has no lld beside it", path)
 	}
 	argv := []string{path, "-flavor", string(link.direct), "--version"}
 	if link.direct == flavorELF {
@@ -152,8 +152,8 @@ func (p *probe) direct(link *linkage, bins []string) error {
 	if _, err := p.askDriver(argv); err != nil {
 		return err
 	}
-	_, err = p.say([]string{p.c.Program, "--print", "sysroot", "--print", "link-args=/dev/null"})
-	return asLink(err)
+	_, err = p.say([]string{p.C.Program, "--print", "sysroot", "--print", "link-args=/dev/null"})
+	return err
 }
 
 // linkerCalled returns what the linker was called to read, and fails where rustc called another than was expected. Of lld for ELF, which

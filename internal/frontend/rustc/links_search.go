@@ -21,13 +21,13 @@ func (p *probe) ownSearch(s started) error {
 		if !gnuLinker.MatchString(filepath.Base(program)) {
 			continue
 		}
-		said, err := p.ask.Probe(p.ctx, append(append([]string{program}, s.machine...), "--verbose"), []string{"LC_ALL=C"})
+		said, err := p.Put(append(append([]string{program}, s.machine...), "--verbose"), "LC_ALL=C")
 		if err != nil {
 			return err
 		}
 		root, from := "", s.sysroot
 		if said.Status == 0 && from == "" {
-			asked, err := p.ask.Probe(p.ctx, []string{program, "--print-sysroot"}, []string{"LC_ALL=C"})
+			asked, err := p.Put([]string{program, "--print-sysroot"}, "LC_ALL=C")
 			if err != nil {
 				return err
 			}
@@ -36,14 +36,14 @@ func (p *probe) ownSearch(s started) error {
 			}
 		}
 		if from != "" && from != "/" {
-			root = absolute(p.c.Dir, from)
+			root = absolute(p.C.Dir, from)
 		}
 		for _, m := range searchDir.FindAllStringSubmatch(string(said.Stdout), -1) {
 			dir := m[2]
 			if m[1] != "" {
 				dir = root + dir
 			}
-			if dir = absolute(p.c.Dir, dir); !slices.Contains(p.tools.libDirs, dir) {
+			if dir = absolute(p.C.Dir, dir); !slices.Contains(p.tools.libDirs, dir) {
 				p.tools.libDirs = append(p.tools.libDirs, dir)
 			}
 		}

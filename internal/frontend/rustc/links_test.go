@@ -160,7 +160,7 @@ func TestLinkLoaderDirectories(t *testing.T) {
 		"build/e/0000000000000005/out/e.d":                        "",
 	})
 	f := New()
-	f.traits.put(digest.Of([]byte("a macro")), judged{traits: procmacro.Traits{Macro: true}})
+	f.traits.known.Set(digest.Of([]byte("a macro")), judged{traits: procmacro.Traits{Macro: true}})
 	args := func(list string) []string {
 		inv := &compile.Invocation{Program: "/x/rustc", Dir: dir, Args: strings.Fields(cargoLine + " --test"), Env: []string{"LD_LIBRARY_PATH=" + list}}
 		c, d := f.Parse(inv, frontendtest.DiskFiles{})

@@ -2,13 +2,12 @@ package rustc
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/toolchain"
 )
 
 // linkTools is the Detail of a toolchain that links.
@@ -18,17 +17,13 @@ type linkTools struct {
 	libDirs []string // where the driver has libraries and start files searched for, in order
 }
 
-func refuseLink(format string, args ...any) error {
-	return compile.Refuse(compile.ReasonLink, fmt.Sprintf(format, args...))
-}
-
 // linker makes what a link runs part of the toolchain: the driver (cc, clang), the programs that it starts, what rustc has of its own, and
 // the shared libraries of all these. Libraries and start files come with the inputs.
 //
 // Whether rustc has its own lld or the driver's linker work depends on its version, target and options: both are part.
 func (p *probe) linker(link *linkage) error {
 	if !strings.Contains(p.host, "-linux-") {
-		return refuseLink("on %s", p.host)
+		return p.Refuse("on %s", p.host)
 	}
 	rustlib := filepath.Join(p.sysroot, "lib", "rustlib", p.host)
 	bins := []string{filepath.Join(rustlib, "bin"), filepath.Join(rustlib, "bin", "self-contained")}
@@ -44,10 +39,7 @@ func (p *probe) linker(link *linkage) error {
 	}
 	own := filepath.Join(p.sysroot, "lib", "rustlib", target, "lib")
 	p.tools = &linkTools{own: []string{own, filepath.Join(own, "self-contained")}}
-	list, _ := p.c.Getenv("PATH")
-	for dir := range strings.SplitSeq(list, ":") {
-		bins = append(bins, absolute(p.c.Dir, dir))
-	}
+	bins = append(bins, p.PathDirs()...)
 	if link.direct != "" {
 		return p.direct(link, bins)
 	}
@@ -63,26 +55,24 @@ func (p *probe) linker(link *linkage) error {
 	if err != nil {
 		return err
 	}
-	p.own = !bound(p.c, link)
-	programs, libraries := readSearchDirs(said, p.c.Dir)
+	p.own = !bound(p.C, link)
+	programs, libraries := toolchain.SearchDirs([]byte(said), p.C.Dir)
 	p.own = p.own && !saysRelative(said)
-	if value, ok := p.c.Getenv("LIBRARY_PATH"); ok {
+	if value, ok := p.C.Getenv("LIBRARY_PATH"); ok {
 		for dir := range strings.SplitSeq(value, ":") {
-			p.tools.libDirs = append(p.tools.libDirs, absolute(p.c.Dir, dir))
+			p.tools.libDirs = append(p.tools.libDirs, absolute(p.C.Dir, dir))
 		}
 	}
 	p.tools.libDirs = append(p.tools.libDirs, libraries...)
 	for _, dir := range libraries {
-		if p.files.Exists(dir, "specs") {
-			if err := p.file("specs", filepath.Join(dir, "specs")); err != nil {
+		if specs := frontend.Under(dir, "specs"); !p.Missing(specs) {
+			if err := p.File("specs", specs); err != nil {
 				return err
 			}
-		} else {
-			p.absent(dir, "specs")
 		}
 	}
 	choices := [][]string{link.choice}
-	if p.files.Exists(gccLD, "ld.lld") {
+	if p.Files.Exists(gccLD, "ld.lld") {
 		choices = append(choices, append([]string{"-B" + gccLD, "-fuse-ld=lld"}, link.choice...))
 		if link.lld {
 			choices = append(choices, append([]string{"-fuse-ld=lld"}, link.choice...))
@@ -92,7 +82,7 @@ func (p *probe) linker(link *linkage) error {
 		started, err := p.chosen(driver, choice)
 		p.own = p.own && (err != nil || p.isDriver(driver, started))
 		if err != nil && (i == 2 || i == 0 && len(choices) > 1 && choosesLLD(choice) && !started.starts("ld.lld")) {
-			p.lacks("ld.lld", append(programs, bins...)) // it is rustc's own, or none
+			p.MissingFrom(append(programs, bins...), "ld.lld") // it is rustc's own, or none
 			continue
 		}
 		if err != nil {
@@ -120,91 +110,48 @@ func choosesLLD(choice []string) bool {
 
 // driver finds the program that rustc calls for a link.
 func (p *probe) driver(name string, bins []string) (string, error) {
-	path := absolute(p.c.Dir, name)
+	path := absolute(p.C.Dir, name)
 	if !strings.Contains(name, "/") {
-		if path = p.inPath(name, bins); path == "" {
-			return "", refuseLink("no %s in PATH", name)
+		if path = p.LookPath(name, bins, p.isShim); path == "" {
+			return "", p.Refuse("no %s in PATH", name)
 		}
 	}
-	text, _, err := p.files.Read(path, maxDriver)
+	text, _, err := p.Files.Read(path, maxDriver)
 	if err != nil {
-		return "", refuseLink("%v", err)
+		return "", p.Refuse("%v", err)
 	}
-	for _, mark := range []string{"CCACHE_DIR", "DISTCC_HOSTS", "ICECC_VERSION", "COMPILE_CACHE_DIR"} {
-		if bytes.Contains(text, []byte(mark)) {
-			return "", refuseLink("%s is not a compiler but runs one (%s)", path, mark)
-		}
+	if mark := toolchain.OtherCache(text); mark != "" {
+		return "", p.Refuse("%s is not a compiler but runs one (%s)", path, mark)
 	}
 	p.gcc = bytes.Contains(text, []byte("COLLECT_GCC_OPTIONS"))
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return "", refuseLink("%v", err)
+	if err := p.Leads(path); err != nil {
+		return "", err
 	}
-	p.known.leads = append(p.known.leads, lead{path, real})
 	return path, p.program("linker driver", path)
 }
 
 // maxDriver bounds a driver that is searched for another cache's marks.
 const maxDriver = 256 << 20
 
-// inPath finds a program as exec does, and rests on its absence from the directories before. Our own shims stand for the next one.
-func (p *probe) inPath(name string, dirs []string) string {
-	for _, dir := range dirs {
-		path := filepath.Join(dir, name)
-		fi, err := p.files.Stat(path)
-		if err != nil || !isRegular(fi) || fi.Mode&0o111 == 0 {
-			p.absent(dir, name)
-			continue
-		}
-		if real, err := filepath.EvalSymlinks(path); err == nil && filepath.Base(real) == "ccwrap" {
-			p.watch(path)
-			continue
-		}
-		return path
-	}
-	return ""
-}
-
-// watch makes the answer rest on a file's content, without making it part of the toolchain.
-func (p *probe) watch(path string) {
-	if d, err := p.files.ToolDigest(path); err == nil {
-		p.known.files = append(p.known.files, watched{path, d})
-	}
+// isShim reports whether a program in PATH is ours, standing for the next of its name. The answer rests on its content.
+func (p *probe) isShim(path string) bool {
+	real, err := filepath.EvalSymlinks(path)
+	return err == nil && filepath.Base(real) == "ccwrap" && p.Watch(path) == nil
 }
 
 // program makes a program and the libraries that it loads part of the toolchain.
 func (p *probe) program(role, path string) error {
-	for _, f := range p.tc.Files {
-		if f.Path == path {
-			return nil
-		}
+	if p.Has(path) {
+		return nil
 	}
-	if err := p.file(role, path); err != nil {
+	if err := p.File(role, path); err != nil {
 		return err
 	}
-	return asLink(p.libraries(path))
-}
-
-// asLink makes a refusal one of the linker.
-func asLink(err error) error {
-	var d *compile.Decline
-	if errors.As(err, &d) {
-		return refuseLink("%s", d.Detail)
-	}
-	return err
+	return p.libraries(path)
 }
 
 // askDriver asks a driver something and returns its standard output.
-func (p *probe) askDriver(argv []string) (string, error) {
-	said, err := p.ask.Probe(p.ctx, argv, []string{"LC_ALL=C"})
-	if err != nil {
-		return "", fmt.Errorf("probe %s: %w", argv[0], err)
-	}
-	if said.Status != 0 {
-		return "", refuseLink("%s exits %d when probed", strings.Join(argv, " "), said.Status)
-	}
-	return string(said.Stdout), nil
-}
+func (p *probe) askDriver(argv []string) (string, error) { return p.say(argv, "LC_ALL=C") }
 
 // started is what a driver starts for a link.
 type started struct {
@@ -229,9 +176,9 @@ func (s started) starts(name string) bool {
 // since they would fail because of us.
 func (p *probe) chosen(driver string, choice []string) (started, error) {
 	argv := append(append([]string{driver}, choice...), "-v", "-Wl,--dependency-file=/dev/null", "-Wl,--version")
-	said, err := p.ask.Probe(p.ctx, argv, []string{"LC_ALL=C"})
+	said, err := p.Put(argv, "LC_ALL=C")
 	if err != nil {
-		return started{}, fmt.Errorf("probe %s: %w", driver, err)
+		return started{}, err
 	}
 	var s started
 	for line := range strings.SplitSeq(string(said.Stderr), "\n") {
@@ -246,12 +193,12 @@ func (p *probe) chosen(driver string, choice []string) (started, error) {
 		} {
 			if value, ok := strings.CutPrefix(line, field.prefix); ok {
 				s.relative = s.relative || !filepath.IsAbs(value)
-				*field.values = append(*field.values, absolute(p.c.Dir, value))
+				*field.values = append(*field.values, absolute(p.C.Dir, value))
 			}
 		}
 		switch {
 		case strings.HasPrefix(line, "Reading specs from "), strings.HasPrefix(line, "Configuration file: "):
-			return s, refuseLink("%s: %s", driver, line)
+			return s, p.Refuse("%s: %s", driver, line)
 		case strings.HasPrefix(line, "InstalledDir: "):
 			_, s.installed, _ = strings.Cut(line, " ")
 		case strings.HasPrefix(line, "COLLECT_LTO_WRAPPER="):
@@ -262,24 +209,26 @@ func (p *probe) chosen(driver string, choice []string) (started, error) {
 		case strings.Contains(line, "--dependency-file=/dev/null") && !strings.Contains(line, "COLLECT_GCC_OPTIONS="):
 			program, plugin := commandOf(line)
 			if program == "" {
-				return s, refuseLink("%s starts %s", driver, line)
+				return s, p.Refuse("%s starts %s", driver, line)
 			}
 			s.relative = s.relative || !filepath.IsAbs(program) || plugin != "" && !filepath.IsAbs(plugin)
-			s.programs = append(s.programs, absolute(p.c.Dir, program))
+			s.programs = append(s.programs, absolute(p.C.Dir, program))
 			s.machine, s.sysroot = machineOf(line)
 			if plugin != "" {
-				s.plugin = absolute(p.c.Dir, plugin)
+				s.plugin = absolute(p.C.Dir, plugin)
 			}
 		}
 	}
 	if said.Status != 0 {
 		for _, path := range s.programs {
-			p.watch(path)
+			if err := p.Watch(path); err != nil {
+				return s, err
+			}
 		}
-		return s, refuseLink("%s cannot list the files that a link reads", strings.Join(argv[:1+len(choice)], " "))
+		return s, p.Refuse("%s cannot list the files that a link reads", strings.Join(argv[:1+len(choice)], " "))
 	}
 	if len(s.programs) == 0 {
-		return s, refuseLink("%s does not say which linker it starts", driver)
+		return s, p.Refuse("%s does not say which linker it starts", driver)
 	}
 	return s, nil
 }
@@ -308,17 +257,17 @@ func (p *probe) startedPrograms(s started, dirs []string) error {
 		if err := p.program(filepath.Base(path), path); err != nil {
 			return err
 		}
-		names := []string{filepath.Base(path)}
-		if names[0] != "collect2" {
-			names = append(names, "real-ld", "collect-ld") // as collect2 calls a linker first
+		var names []string
+		if filepath.Base(path) != "collect2" {
+			names = []string{"real-ld", "collect-ld"} // as collect2 calls a linker first
 		}
-		p.lacks(names[0], p.before(path, dirs))
-		for _, name := range names[1:] {
-			p.lacks(name, dirs)
+		p.MissingBefore(dirs, path)
+		for _, name := range names {
+			p.MissingFrom(dirs, name)
 		}
 	}
 	if d := s.otherDriver; strings.Contains(d, "/") {
-		if err := p.program("driver behind", absolute(p.c.Dir, d)); err != nil {
+		if err := p.program("driver behind", absolute(p.C.Dir, d)); err != nil {
 			return err
 		}
 	}
@@ -328,74 +277,25 @@ func (p *probe) startedPrograms(s started, dirs []string) error {
 		}
 	}
 	if s.ltoWrapper != "" {
-		path := absolute(p.c.Dir, s.ltoWrapper)
+		path := absolute(p.C.Dir, s.ltoWrapper)
 		if err := p.program("lto-wrapper", path); err != nil {
 			return err
 		}
-		if dir := filepath.Dir(path); p.files.Exists(dir, "lto1") {
+		if dir := filepath.Dir(path); p.Files.Exists(dir, "lto1") {
 			if err := p.program("lto1", filepath.Join(dir, "lto1")); err != nil {
 				return err
 			}
 		}
 	}
 	for _, dir := range s.dirs {
-		if err := p.names(dir, ".cfg"); err != nil {
+		if _, err := p.List(dir, "", ".cfg"); err != nil {
 			return err
 		}
 	}
-	for _, path := range s.installations { // PREFIX/lib/gcc/TARGET/VERSION
-		for range 3 {
-			path = path[:max(strings.LastIndexByte(path, '/'), 0)]
-			if err := p.names(path, ""); err != nil {
-				return err
-			}
+	for _, path := range s.installations {
+		if err := p.GCCInstallation(path); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// before returns the directories that are looked through before the one a program lies in.
-func (p *probe) before(path string, dirs []string) []string {
-	for i, dir := range dirs {
-		if p.same(filepath.Join(dir, filepath.Base(path)), path) {
-			return dirs[:i]
-		}
-	}
-	return dirs
-}
-
-// lacks rests on the absence of a name from directories.
-func (p *probe) lacks(name string, dirs []string) {
-	for _, dir := range dirs {
-		p.absent(dir, name)
-	}
-}
-
-// names rests on which names with an ending a directory has.
-func (p *probe) names(dir, suffix string) error {
-	l := listing{dir: dir, suffix: suffix}
-	var err error
-	if l.names, err = l.read(p.files); err != nil {
-		return p.refuse("%v", err)
-	}
-	p.known.listings = append(p.known.listings, l)
-	return nil
-}
-
-// readSearchDirs reads what a driver's -print-search-dirs prints.
-func readSearchDirs(text, cwd string) (programs, libraries []string) {
-	for line := range strings.SplitSeq(text, "\n") {
-		into := &programs
-		list, ok := strings.CutPrefix(line, "programs: =")
-		if !ok {
-			into = &libraries
-			list, ok = strings.CutPrefix(line, "libraries: =")
-		}
-		for dir := range strings.SplitSeq(list, ":") {
-			if ok && dir != "" {
-				*into = append(*into, absolute(cwd, dir))
-			}
-		}
-	}
-	return programs, libraries
 }

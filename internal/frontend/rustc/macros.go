@@ -4,11 +4,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/procmacro"
+	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
 // reach is what the macros that a compile loads may read, and so what its key holds beyond the plain rule. Each holds those before it.
@@ -240,10 +240,9 @@ func (p *parser) conditions() *compile.Decline {
 	return nil
 }
 
-// traitsMemory remembers what libraries of macros can do, by content. Beyond maxTraits all are forgotten.
+// traitsMemory remembers what libraries of macros can do, by content.
 type traitsMemory struct {
-	mu    sync.Mutex // guards known
-	known map[digest.Digest]judged
+	known *recent.Map[digest.Digest, judged]
 }
 
 type judged struct {
@@ -257,12 +256,12 @@ const (
 )
 
 // of judges the library at path. An error means that it is not understood.
-func (m *traitsMemory) of(path string, contentOf func(string) (digest.Digest, error), read func(string, int64) ([]byte, digest.Digest, error)) (procmacro.Traits, error) {
+func (m traitsMemory) of(path string, contentOf func(string) (digest.Digest, error), read func(string, int64) ([]byte, digest.Digest, error)) (procmacro.Traits, error) {
 	d, err := contentOf(path)
 	if err != nil {
 		return procmacro.Traits{}, err
 	}
-	if j, ok := m.get(d); ok {
+	if j, ok := m.known.Get(d); ok {
 		return j.traits, j.err
 	}
 	content, d, err := read(path, maxLibrary)
@@ -271,22 +270,6 @@ func (m *traitsMemory) of(path string, contentOf func(string) (digest.Digest, er
 	}
 	var j judged
 	j.traits, j.err = procmacro.Judge(content)
-	m.put(d, j)
+	m.known.Set(d, j)
 	return j.traits, j.err
-}
-
-func (m *traitsMemory) get(d digest.Digest) (judged, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	j, ok := m.known[d]
-	return j, ok
-}
-
-func (m *traitsMemory) put(d digest.Digest, j judged) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil || len(m.known) >= maxTraits {
-		m.known = make(map[digest.Digest]judged)
-	}
-	m.known[d] = j
 }

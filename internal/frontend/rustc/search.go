@@ -81,7 +81,7 @@ func (p *parser) mayBeCrate(path string) bool {
 	if err != nil {
 		return true
 	}
-	known, _ := p.f.dylibs.get(d)
+	known, _ := p.f.dylibs.Get(d)
 	return len(known) == 0 || known[0] == notUnderstood+compressed
 }
 
