@@ -217,7 +217,8 @@ func (p *parser) tree(what, root string) *compile.Decline {
 		return d
 	}
 	p.det.trees = append(p.det.trees, t)
-	p.c.Facts = append(p.c.Facts, "files of the "+what+" "+namesDigest(t.root, t.files).String())
+	p.c.Facts = append(p.c.Facts, compile.FilesFact+what+" "+namesDigest(t.root, t.files).String())
+	p.c.Listed = append(p.c.Listed, t.files)
 	return nil
 }
 
