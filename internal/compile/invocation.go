@@ -38,12 +38,13 @@ func (inv *Invocation) Getenv(name string) (string, bool) {
 type Compilation struct {
 	*Invocation
 
-	Kind     string   // compiler kind for statistics and advice: "gcc", "clang", "rustc", "clippy"
-	Language string   // "c", "c++", "assembler-with-cpp", "assembler", "rust"
-	Source   string   // absolute path of the main source, see Inputs; "" where it is Invocation.Input
-	Args     []string // the arguments that decide the output, in order, response files expanded
-	EnvNames []string // variables the compiler reads, sorted; unset differs from empty
-	Facts    []string // further lines for the recipe, such as the apparent working directory
+	Kind     string     // compiler kind for statistics and advice: "gcc", "clang", "rustc", "clippy"
+	Language string     // "c", "c++", "assembler-with-cpp", "assembler", "rust"
+	Source   string     // absolute path of the main source, see Inputs; "" where it is Invocation.Input
+	Args     []string   // the arguments that decide the output, in order, response files expanded
+	EnvNames []string   // variables the compiler reads, sorted; unset differs from empty
+	Facts    []string   // further lines for the recipe, such as the apparent working directory
+	Listed   [][]string // the files whose names stand in a fact, as a digest, one list for each FilesFact; for people who ask which of them came
 
 	// Inputs are files known before the compile to be read: the source, response files, files named by option values.
 	// Absolute.
@@ -96,6 +97,9 @@ type Output struct {
 	// Notice is text in the line of stderr by which the compiler tells that the file is there before all others are; "" for none.
 	Notice string
 }
+
+// FilesFact begins a fact that stands for the names of files.
+const FilesFact = "files of the "
 
 // Toolchain is what besides arguments, environment and inputs decides a compiler's output.
 type Toolchain struct {

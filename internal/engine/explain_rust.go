@@ -23,7 +23,7 @@ func (c *call) rustDifferences(ctx, asking context.Context, o noted) []compile.C
 			causes = append(causes, compile.Cause{Kind: "flag", Name: "order of the arguments"})
 		}
 		if set := c.setOf(ctx, asking, compilation, o.Set); set != nil {
-			causes = append(causes, c.diffRustInputs(set, o)...)
+			causes = c.nameFiles(append(causes, c.diffRustInputs(set, o)...), set)
 		}
 	}
 	if len(causes) > 0 {
@@ -34,6 +34,31 @@ func (c *call) rustDifferences(ctx, asking context.Context, o noted) []compile.C
 		return crates
 	}
 	return consequences
+}
+
+// nameFiles tells which files came where it is known only that some came or went, which an earlier compile's set names.
+func (c *call) nameFiles(causes []compile.Cause, set *compile.InputSet) []compile.Cause {
+	some := func(c compile.Cause) bool { return c.Kind == "other" && strings.HasPrefix(c.Name, compile.FilesFact) }
+	if !slices.ContainsFunc(causes, some) {
+		return causes
+	}
+	known := map[string]bool{}
+	for _, spelled := range set.Paths {
+		if path, ok := c.roots.ExpandPath(spelled); ok {
+			known[path] = true
+		}
+	}
+	named := slices.ContainsFunc(causes, func(c compile.Cause) bool { return c.Kind == "file-removed" })
+	for _, path := range slices.Concat(c.comp.Listed...) {
+		if !known[path] && !strings.HasSuffix(path, "/") {
+			causes = append(causes, compile.Cause{Kind: "file-appeared", Name: path})
+			named = true
+		}
+	}
+	if named {
+		causes = slices.DeleteFunc(causes, some)
+	}
+	return causes
 }
 
 // diffRust compares an earlier compile's recipe with this one's and returns causes and mere consequences.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,28 @@ func TestDiffRust(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.consequences, consequences); diff != "" {
 			t.Errorf("%s: consequences (-want +got):\n%s", c.what, diff)
+		}
+	}
+}
+
+// A file that came into a directory whose files count is named, and one that went is told already.
+func TestNameFiles(t *testing.T) {
+	files := compile.Cause{Kind: "other", Name: compile.FilesFact + "workspace"}
+	gone := compile.Cause{Kind: "file-removed", Name: "/w/c"}
+	flag := compile.Cause{Kind: "flag", Name: "-O"}
+	set := &compile.InputSet{Paths: []string{"/w/a", "<target>/b"}}
+	for _, tt := range []struct {
+		listed       [][]string
+		causes, want []compile.Cause
+	}{
+		{[][]string{{"/w/a", "/w/n"}, {"/t/b", "/t/m"}}, []compile.Cause{flag, files}, []compile.Cause{flag, {Kind: "file-appeared", Name: "/w/n"}, {Kind: "file-appeared", Name: "/t/m"}}},
+		{[][]string{{"/w/a", "/t/b"}}, []compile.Cause{files, gone}, []compile.Cause{gone}},
+		{[][]string{{"/w/a", "/w/empty/"}}, []compile.Cause{files}, []compile.Cause{files}},
+		{[][]string{{"/w/a", "/w/n"}}, []compile.Cause{flag}, []compile.Cause{flag}},
+	} {
+		c := &call{roots: key.Roots{{Name: "target", Path: "/t"}}, comp: &compile.Compilation{Listed: tt.listed}}
+		if diff := cmp.Diff(c.nameFiles(slices.Clone(tt.causes), set), tt.want); diff != "" {
+			t.Errorf("causes of %v with the files %v (-got +want):\n%s", tt.causes, tt.listed, diff)
 		}
 	}
 }

@@ -26,8 +26,8 @@ var manifestMacros = set(
 	"bevy_reflect_derive", "bevy_render_macros", "bevy_scene_macros", "bevy_state_macros",
 )
 
-// knownMacros are libraries of procedural macros that read nothing but what they are given, their user's package with the manifests above it, and
-// variables. It is asked only about those that look as if they read files, or do what no key covers, or whose library has no names of functions. What const_random_macro makes differs by chance, and any of it is as good as another.
+// knownMacros are libraries of procedural macros that read nothing but what they are given, their user's package with the manifests above it,
+// files that they have the compiler include too, and variables. It is asked only about those that look as if they read files, or do what no key covers, or whose library has no names of functions. What const_random_macro makes differs by chance, and any of it is as good as another.
 var knownMacros = set(
 	"actix_derive", "actix_macros", "actix_web_codegen", "ambassador", "arg_enum_proc_macro", "argh_derive", "asn1_rs_derive",
 	"asn1_rs_impl", "async_attributes", "async_graphql_derive", "async_recursion", "async_stream_impl", "async_trait", "auto_impl",
@@ -41,12 +41,12 @@ var knownMacros = set(
 	"lazy_regex_proc_macros", "linkme_impl", "logos_derive", "macro_rules_attribute_proc_macro", "manganis_macro", "maybe_async", "miette_derive",
 	"mockall_derive", "modular_bitfield_impl", "monostate_impl", "multiversion_macros", "nalgebra_macros", "neon_macros",
 	"num_derive", "num_enum_derive", "nutype_macros", "openssl_macros", "ouroboros_macro", "parity_scale_codec_derive", "paste",
-	"peg_macros", "phf_macros", "pin_project_internal", "poem_openapi_derive", "proc_macro_error_attr", "proc_macro_error_attr2",
+	"peg_macros", "pest_derive", "phf_macros", "pin_project_internal", "poem_openapi_derive", "proc_macro_error_attr", "proc_macro_error_attr2",
 	"proc_macro_hack", "profiling_procmacros", "prometheus_client_derive_encode", "proptest_derive", "prost_derive", "ptr_meta_derive",
 	"pyo3_macros", "quickcheck_macros", "ref_cast_impl", "rkyv_derive", "rocket_codegen", "rustversion", "salsa_macros", "scale_info_derive",
 	"schemars_derive", "serde_derive", "serde_repr", "serde_with_macros", "smart_default", "snafu_derive", "speedy_derive",
 	"structopt_derive", "strum_macros", "tabled_derive", "test_case_macros", "thiserror_impl", "time_macros", "tinystr_macros",
-	"tokio_macros", "tracing_attributes", "typed_builder_macro", "typetag_impl", "unic_langid_macros_impl", "validator_derive",
+	"tokio_macros", "tracing_attributes", "typed_builder_macro", "typetag_impl", "unic_langid_macros_impl", "validator_derive", "wasm_bindgen_macro",
 	"windows_implement", "windows_interface", "yoke_derive", "zbus_macros", "zerocopy_derive", "zerofrom_derive", "zeroize_derive",
 	"zerovec_derive", "zvariant_derive",
 )
