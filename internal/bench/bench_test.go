@@ -104,27 +104,33 @@ func writtenProject(t *testing.T, p Project) map[string]string {
 	return files
 }
 
-// The real programs are measured once; that the report has its form, and nothing about times, is what counts.
-func TestSmall(t *testing.T) {
+// workplace builds the programs to be measured, and makes a directory for their work. It skips the test where one of tools is missing.
+func workplace(t *testing.T, tools ...string) (programs, dir string) {
+	t.Helper()
 	if !supported {
 		t.Skip("the benchmark runs on Linux only")
 	}
-	for _, name := range []string{"gcc", "g++"} {
+	for _, name := range tools {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Skipf("no compiler: %v", err)
 		}
 	}
-	programs := t.TempDir()
+	programs = t.TempDir()
 	build := exec.Command("go", "build", "-o", programs, "../../cmd/ccwrap", "../../cmd/compile-cache")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	// A short path: sockets lie below it.
-	dir, err := os.MkdirTemp("", "ccbench-")
+	dir, err := os.MkdirTemp("", "ccbench-") // a short path: sockets lie below it
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	return programs, dir
+}
+
+// The real programs are measured once; that the report has its form, and nothing about times, is what counts.
+func TestSmall(t *testing.T) {
+	programs, dir := workplace(t, "gcc", "g++")
 	report, err := Run(t.Context(), Options{
 		Programs: programs, Dir: dir, Cases: []string{"small"}, Env: os.Environ(), Now: time.Now, Progress: io.Discard,
 		Rounds: 1, PlainRounds: 1, Flags: []string{"-O1"},

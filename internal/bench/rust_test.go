@@ -42,24 +42,7 @@ func writeFiles(t *testing.T, dir string, files map[string]string) {
 // rustOptions are those of a run over two crates with all that needs no other program.
 func rustOptions(t *testing.T) RustOptions {
 	t.Helper()
-	if !supported {
-		t.Skip("the benchmark runs on Linux only")
-	}
-	for _, name := range []string{"cargo", "gcc"} {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skipf("no compiler: %v", err)
-		}
-	}
-	programs := t.TempDir()
-	build := exec.Command("go", "build", "-o", programs, "../../cmd/ccwrap", "../../cmd/compile-cache")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	dir, err := os.MkdirTemp("", "ccbench-") // a short path: sockets lie below it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	programs, dir := workplace(t, "cargo", "gcc")
 	project := filepath.Join(t.TempDir(), "two")
 	writeFiles(t, project, twoCrates)
 	return RustOptions{

@@ -39,7 +39,7 @@ type Compilation struct {
 	*Invocation
 
 	Kind     string   // compiler kind for statistics and advice: "gcc", "clang", "rustc", "clippy"
-	Language string   // "c", "c++", "rust"
+	Language string   // "c", "c++", "assembler-with-cpp", "assembler", "rust"
 	Source   string   // absolute path of the main source, see Inputs; "" where it is Invocation.Input
 	Args     []string // the arguments that decide the output, in order, response files expanded
 	EnvNames []string // variables the compiler reads, sorted; unset differs from empty
@@ -101,9 +101,7 @@ type Output struct {
 type Toolchain struct {
 	Kind  string     // "gcc", "clang"
 	Files []ToolFile // by content
-	// Absent are names whose appearance would change which files are used.
-	Absent []string
-	Facts  []string // lines for the recipe, such as the expansion of -march=native
+	Facts []string   // lines for the recipe, such as the expansion of -march=native
 	// Version is what the compiler calls itself, for people; in no recipe. "" where it was not asked.
 	Version string
 	Detail  any // belongs to the front-end

@@ -30,7 +30,7 @@ var Reasons = []Reason{
 	{ReasonPCH, Uncacheable, "a precompiled header is made or used", "build without precompiled headers"},
 	{ReasonModules, Uncacheable, "modules are made or used", "build without modules"},
 	{ReasonTimeMacro, Uncacheable, "the source uses __DATE__, __TIME__ or __TIMESTAMP__",
-		"set SOURCE_DATE_EPOCH, or leave the macros out"},
+		"set SOURCE_DATE_EPOCH, which gcc and clang since 16 read (__TIMESTAMP__ takes no notice), or leave the macros out"},
 	{ReasonDirective, Uncacheable, "a directive in the source reads files that cannot be followed", "include such files in another way"},
 	{ReasonComputed, Uncacheable, "the operand of __has_include is a macro", "write the header's name into __has_include"},
 	{ReasonEnvironment, Uncacheable, "a variable makes the compiler write another file or work in another way", "unset the variable"},

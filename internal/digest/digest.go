@@ -85,29 +85,36 @@ func (h *Hasher) Digest() Digest {
 	return d
 }
 
-// Content reads bytes that lie in memory with their digest. Only NewContent pairs the two, so who is given a Content need not hash again.
+// Content is bytes that lie in memory, with their digest. Only NewContent pairs the two, so who is given a Content need not hash again.
 type Content struct {
-	*bytes.Reader
 	b []byte
 	d Digest
 }
 
-// NewContent hashes b, which must not change while the Content is in use.
-func NewContent(b []byte) *Content { return &Content{Reader: bytes.NewReader(b), b: b, d: Of(b)} }
+// NewContent hashes b, which must not change while the Content or what Open returned is in use.
+func NewContent(b []byte) *Content { return &Content{b: b, d: Of(b)} }
 
-// Digest returns the digest of all the bytes, wherever the reading stands.
+// Digest returns the digest of the bytes.
 func (c *Content) Digest() Digest { return c.d }
 
-// Bytes returns all the bytes, which are for reading only.
+// Bytes returns the bytes, which are for reading only.
 func (c *Content) Bytes() []byte { return c.b }
 
-// Open returns another reader of the same Content, in the form in which stores take what is put.
+// Open returns a reader of the bytes, in the form in which stores take what is put. It tells their digest (cache.Hashed), and has
+// a WriteTo that writes all with one call.
 func (c *Content) Open() (io.ReadCloser, error) {
-	return &Content{Reader: bytes.NewReader(c.b), b: c.b, d: c.d}, nil
+	return &contentReader{Reader: bytes.NewReader(c.b), d: c.d}, nil
 }
 
-// Close does nothing.
-func (c *Content) Close() error { return nil }
+type contentReader struct {
+	*bytes.Reader
+	d Digest
+}
+
+// Digest implements cache.Hashed.
+func (r *contentReader) Digest() (d Digest, ok bool) { return r.d, true }
+
+func (*contentReader) Close() error { return nil }
 
 // Key names what prose describes: a compilation (the SHA-256 of its recipe) or a result (recipe and inputs).
 // The zero Key names nothing.

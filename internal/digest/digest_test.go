@@ -1,6 +1,9 @@
 package digest
 
-import "testing"
+import (
+	"io"
+	"testing"
+)
 
 func TestParseRoundTrip(t *testing.T) {
 	d := Of([]byte("hello"))
@@ -33,5 +36,23 @@ func TestParseRefuses(t *testing.T) {
 	}
 	if k, err := ParseKey(hex[:63] + "/"); err == nil {
 		t.Errorf("ParseKey = %v, want an error", k)
+	}
+}
+
+// A reader of Content tells the digest from the start, wherever it stands, and Open returns one of all the bytes each time.
+func TestContent(t *testing.T) {
+	c := NewContent([]byte("hello"))
+	for range 2 {
+		r, err := c.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		hashed := r.(interface{ Digest() (Digest, bool) })
+		before, known := hashed.Digest()
+		got, err := io.ReadAll(r)
+		after, still := hashed.Digest()
+		if want := Of([]byte("hello")); string(got) != "hello" || err != nil || !known || !still || before != want || after != want {
+			t.Errorf("read %q, %v of %v, %t, then %v, %t; want hello of %v", got, err, before, known, after, still, want)
+		}
 	}
 }

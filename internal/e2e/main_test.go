@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,22 +17,10 @@ var (
 	actionlint string
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { os.Exit(workplace.Main(m, "../..", prepare)) }
 
-func run(m *testing.M) int {
-	err := prepare()
-	defer work.Remove()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
-
-func prepare() (err error) {
-	if work, err = workplace.New("../.."); err != nil {
-		return err
-	}
+func prepare(p *workplace.Place) (err error) {
+	work = p
 	copied = filepath.Join(work.Dir, "repository")
 	if err := copyCheckout(work.Repository, copied); err != nil {
 		return err

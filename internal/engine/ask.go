@@ -5,40 +5,16 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
-// answers remembers what compilers said when they were asked about themselves. Beyond maxAnswers all are forgotten: a build asks a
-// handful of questions, but each of them many times.
-type answers struct {
-	mu    sync.Mutex // guards known
-	known map[digest.Key][]byte
-}
-
 const (
-	maxAnswers = 256
+	maxAnswers = 256     // that are remembered: a build asks a handful of questions, but each of them many times
 	maxAnswer  = 1 << 20 // bytes
 )
-
-func (a *answers) get(k digest.Key) ([]byte, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	said, ok := a.known[k]
-	return said, ok
-}
-
-func (a *answers) put(k digest.Key, said []byte) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.known == nil || len(a.known) >= maxAnswers {
-		a.known = make(map[digest.Key][]byte)
-	}
-	a.known[k] = said
-}
 
 // ask answers a call that compiles nothing without starting the compiler, where it was asked the same before. The outcome stays that of
 // the decline; false says that the call is declined as usual.
@@ -59,7 +35,7 @@ func (c *call) ask(ctx context.Context, why error) (Answer, bool) {
 		text = append(text, n, value)
 	}
 	k := digest.KeyOf([]byte(strings.Join(text, "\x00")))
-	said, ok := c.answers.get(k)
+	said, ok := c.answers.Get(k)
 	if !ok || c.set.recache {
 		if !asked.heard {
 			if _, err := asked.Probe(ctx, asked.argv, nil); err != nil {
@@ -70,7 +46,7 @@ func (c *call) ask(ctx context.Context, why error) (Answer, bool) {
 			return Answer{}, false
 		}
 		said = asked.said.Stdout
-		c.answers.put(k, said)
+		c.answers.Set(k, said)
 	}
 	c.event.Outcome, c.event.Reason, c.event.Detail = d.Outcome, d.Reason, d.Detail
 	return Answer{Replay: &Replay{Stdout: said}}, true

@@ -233,7 +233,7 @@ func (c *call) collectOne(o compile.Output, watch *key.Watch, held *contents) (*
 	}
 	c.State.Learn(f.Fd(), o.Path, b.stored.Blob)
 	found := scan.Found()
-	c.scans.put(c.scanOf(b.stored.Blob), found)
+	c.scans.Set(c.scanOf(b.stored.Blob), found)
 	var head [8]byte
 	if n, _ := f.ReadAt(head[:], 0); compressed(head[:n], f) {
 		return b, c.roots.Names(), nil

@@ -1,11 +1,11 @@
 // Package engine is the data path: an invocation comes in, a hit, a run or a refusal comes out, and what a run produced is
-// put into the cache. handle.go reads from top to bottom as DESIGN draws it; the other files are its stages.
+// put into the cache. handle.go reads from top to bottom; the other files are its stages.
 //
 // # What it keeps true
 //
 // The build gets what the plain compiler would give it: on a hit the same bytes, modes, messages and status, on
-// anything else the compiler itself. A result is stored only when the compiler succeeded, all its outputs are its own,
-// and nothing it read changed while it ran. Every call ends in exactly one event.
+// anything else the compiler itself. A result is stored only when the compiler succeeded, or its failure is an answer (what build
+// scripts ask rustc), all its outputs are its own, and nothing it read changed while it ran. Every call ends in exactly one event.
 //
 // Handle may be called from any number of goroutines. The engine runs no program: the Client does.
 package engine
@@ -17,8 +17,10 @@ import (
 
 	"github.com/compile-cache/compile-cache-action/internal/cache"
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 	"github.com/compile-cache/compile-cache-action/internal/key"
+	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
 // Config is what an engine is made of. Fields without a remark must be set.
@@ -43,17 +45,20 @@ type Engine struct {
 	Config
 	checks   *key.Checks
 	inFlight inFlight
-	scans    scanMemory
-	answers  answers
-	memory   chan struct{} // slots for compiles whose outputs are being collected
+	scans    *recent.Map[scanKey, []string]  // which roots were found in which contents: libraries are inputs of all that depends on them
+	answers  *recent.Map[digest.Key, []byte] // what compilers said when they were asked about themselves
+	memory   chan struct{}                   // slots for compiles whose outputs are being collected
 }
 
 // collectors bounds how many compiles are collected at once, and with it the memory that their outputs take.
 const collectors = 8
 
-// New returns an engine.
+// New returns an engine. Nothing runs in the background until Handle is called.
 func New(c Config) *Engine {
-	return &Engine{Config: c, checks: key.NewChecks(), memory: make(chan struct{}, collectors)}
+	return &Engine{
+		Config: c, checks: key.NewChecks(), memory: make(chan struct{}, collectors),
+		scans: recent.New[scanKey, []string](maxScans), answers: recent.New[digest.Key, []byte](maxAnswers),
+	}
 }
 
 // Client is the wrapper at the other end: it runs what has to be run, in its own environment.

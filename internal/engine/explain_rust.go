@@ -40,9 +40,8 @@ func (c *call) rustDifferences(ctx, asking context.Context, o noted) []compile.C
 func (c *call) diffRust(o noted) (causes, consequences []compile.Cause) {
 	was, now := joinOptions(o.Recipe), joinOptions(string(c.recipe.Text))
 	gone, come := missingLines(was, now), missingLines(now, was)
-	tell := func(line, other string) {
-		label, value, _ := strings.Cut(line, " ")
-		cause, consequence := c.rustCause(label, value, other)
+	tell := func(label, was, now string) {
+		cause, consequence := c.rustCause(label, was, now)
 		switch {
 		case label == "compiler":
 			// Version or files are named below.
@@ -53,18 +52,12 @@ func (c *call) diffRust(o noted) (causes, consequences []compile.Cause) {
 		}
 	}
 	for _, line := range gone {
-		tell(line, takeRust(&come, line))
+		label, value, _ := strings.Cut(line, " ")
+		tell(label, value, takeRust(&come, line))
 	}
 	for _, line := range come {
 		label, value, _ := strings.Cut(line, " ")
-		cause, consequence := c.rustCause(label, "", value)
-		switch {
-		case label == "compiler":
-		case consequence:
-			consequences = append(consequences, cause)
-		default:
-			causes = append(causes, cause)
-		}
+		tell(label, "", value)
 	}
 	tools := key.ToolLines(c.tc)
 	switch {
@@ -189,7 +182,7 @@ func (c *call) rustCause(label, was, now string) (cause compile.Cause, consequen
 
 // factCause tells what a fact of a front-end stands for. Digests are not shown.
 func factCause(name string) compile.Cause {
-	if variable, ok := strings.CutPrefix(name, "macro variable "); ok {
+	if variable, ok := strings.CutPrefix(name, macroVariable); ok {
 		return compile.Cause{Kind: "variable", Name: variable}
 	}
 	return compile.Cause{Kind: "other", Name: name}

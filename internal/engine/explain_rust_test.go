@@ -12,7 +12,7 @@ import (
 )
 
 func TestDiffRust(t *testing.T) {
-	const base = "language rust\ncompiler 12\nfact host h\nfact macro variable HOME=11\nfact files of the package 22\n" +
+	const base = "language rust\ncompiler 12\nfact host h\nfact macro-variable HOME=11\nfact files of the package 22\n" +
 		"argument --crate-name\nargument a\nargument source\nargument a.rs\nargument -C\nargument opt-level=2\nargument -Cdebuginfo=1\n" +
 		"argument --cfg\nargument feature=\"x\"\nargument -C\nargument metadata=12\nargument -C\nargument extra-filename=-12\n" +
 		"argument --extern proc_macro\nargument --extern b\nargument <target>/debug/deps/libb-12.rmeta\nargument -L dependency\nargument <target>/debug/deps\n" +
@@ -48,7 +48,7 @@ func TestDiffRust(t *testing.T) {
 		{what: "one dependency less", now: []string{"argument --extern b\nargument <target>/debug/deps/libb-12.rmeta\n", ""},
 			causes: []compile.Cause{{Kind: "flag", Name: "--extern b <target>/debug/deps/libb-12.rmeta", Was: "--extern b <target>/debug/deps/libb-12.rmeta"}}},
 		{what: "a variable of macros", now: []string{"HOME=11", "HOME=12"}, causes: []compile.Cause{{Kind: "variable", Name: "HOME"}}},
-		{what: "a variable of macros more", now: []string{"fact host", "fact macro variable X=1\nfact host"}, causes: []compile.Cause{{Kind: "variable", Name: "X"}}},
+		{what: "a variable of macros more", now: []string{"fact host", "fact macro-variable X=1\nfact host"}, causes: []compile.Cause{{Kind: "variable", Name: "X"}}},
 		{what: "files of the package", now: []string{"package 22", "package 23"}, causes: []compile.Cause{{Kind: "other", Name: "files of the package"}}},
 		{what: "a variable", now: []string{"BOOTSTRAP=1", "BOOTSTRAP=2"}, causes: []compile.Cause{{Kind: "variable", Name: "RUSTC_BOOTSTRAP", Was: "1", Now: "2"}}},
 	} {

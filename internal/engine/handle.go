@@ -94,6 +94,9 @@ func (c *call) parse() error {
 	if decline != nil {
 		if comp != nil {
 			c.event.Compiler, c.event.Source = comp.Kind, comp.Source
+			if len(comp.Outputs) > 0 {
+				c.event.Output = comp.Outputs[0].Path
+			}
 		}
 		return decline
 	}

@@ -36,19 +36,16 @@ func (c *call) restore(ctx context.Context, r *compile.Result) (*Replay, error) 
 		if targets[i], err = c.target(stored.Role); err != nil {
 			return nil, err
 		}
-		source, oerr := c.open(ctx, stored)
-		if oerr != nil {
-			// The others are tried all the same: what is corrupt is put aside now, not one blob at
-			// each compile.
-			if err == nil {
-				err = oerr
-			}
-			continue
-		}
-		sources[i] = source
 	}
-	if err != nil {
-		return nil, err
+	var missing error
+	for i, stored := range r.Outputs {
+		// After a failure the others are tried all the same: what is corrupt is put aside now, not one blob at each compile.
+		if sources[i], err = c.open(ctx, stored); err != nil && missing == nil {
+			missing = err
+		}
+	}
+	if missing != nil {
+		return nil, missing
 	}
 	flight := c.inFlight.enter(c.view, c.comp.Outputs)
 	defer flight.leave()
@@ -109,9 +106,9 @@ func (c *call) place(o compile.Output, stored compile.StoredOutput, from io.Read
 	if err != nil {
 		return err
 	}
-	err = c.fill(f, stored, from)
-	if err == nil {
-		err = f.Chmod(mode)
+	// The mode comes first: should this process be killed here, the compiler that then runs may keep the file, and with it the mode.
+	if err = f.Chmod(mode); err == nil {
+		err = c.fill(f, stored, from)
 	}
 	if err == nil && !stored.Text {
 		c.State.Learn(f.Fd(), o.Path, stored.Blob)

@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 )
@@ -15,30 +14,8 @@ type scanKey struct {
 	roots   string
 }
 
-// scanMemory remembers which roots were found in which contents: in a build of Rust each library is an input of all that depends
-// on it. Beyond maxScans all are forgotten.
-type scanMemory struct {
-	mu    sync.Mutex // guards known
-	known map[scanKey][]string
-}
-
+// maxScans bounds the scans that are remembered, of which a build has some for each output.
 const maxScans = 50_000
-
-func (m *scanMemory) get(k scanKey) ([]string, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	found, ok := m.known[k]
-	return found, ok
-}
-
-func (m *scanMemory) put(k scanKey, found []string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil || len(m.known) >= maxScans {
-		m.known = make(map[scanKey][]string)
-	}
-	m.known[k] = found
-}
 
 func (c *call) scanOf(content digest.Digest) scanKey {
 	var b strings.Builder
@@ -58,7 +35,7 @@ func (c *call) held(path string) ([]string, error) {
 		return nil, err
 	}
 	k := c.scanOf(d)
-	if found, ok := c.scans.get(k); ok {
+	if found, ok := c.scans.Get(k); ok {
 		return found, nil
 	}
 	f, err := os.Open(path)
@@ -74,7 +51,7 @@ func (c *call) held(path string) ([]string, error) {
 	}
 	found := scan.Found()
 	if after, err := c.State.Digest(path); err == nil && after == d {
-		c.scans.put(k, found)
+		c.scans.Set(k, found)
 	}
 	return found, nil
 }

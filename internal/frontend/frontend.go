@@ -20,7 +20,7 @@ type Frontend interface {
 	Match(base string) bool
 
 	// Parse decides what an invocation is. What it does not understand it declines; it never guesses. Beside a Decline the
-	// Compilation is nil, or holds Kind and Source as far as they are known, for people who ask about the call.
+	// Compilation is nil, or holds Kind, Source and Outputs as far as they are known, for people who ask about the call.
 	Parse(inv *compile.Invocation, files Files) (*compile.Compilation, *compile.Decline)
 
 	// Toolchain returns what besides arguments and inputs decides the output, as it is now. It is called for every

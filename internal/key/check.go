@@ -95,7 +95,7 @@ func seenFile(fi frontend.FileInfo, d digest.Digest) lastSeen {
 	return lastSeen{digest: d, dev: fi.Dev, ino: fi.Ino, nlink: fi.Nlink, mode: fi.Mode}
 }
 
-// keyOf writes the second half of the law of KEYS: the set, then its state.
+// keyOf writes what a key is behind its recipe: the set, then its state.
 func keyOf(recipe Recipe, set *compile.InputSet, id digest.Key, digests []digest.Digest, infos []frontend.FileInfo, roots Roots, inv *compile.Invocation) digest.Key {
 	b := make([]byte, 0, 256+len(digests)*40)
 	b = append(b, "compile-cache key\n"...)

@@ -1,8 +1,6 @@
 package key
 
 import (
-	"bytes"
-	"os"
 	"path"
 	"sort"
 	"strings"
@@ -111,7 +109,8 @@ func (rs Roots) ExpandPath(p string) (expanded string, ok bool) {
 var pathOptions = []string{
 	"-I", "-L", "-F", "-iquote", "-isystem", "-idirafter", "-iframework", "-include", "-imacros", "-o", "-MF", "-MT", "-MQ",
 	"-fdebug-prefix-map=", "-ffile-prefix-map=", "-fmacro-prefix-map=", "-fprofile-prefix-map=", "-fcoverage-prefix-map=",
-	"-fdebug-compilation-dir=", "-ffile-compilation-dir=", "--sysroot=", "-isysroot", "-Wp,-MD,", "-Wp,-MMD,", "@", "--remap-path-prefix=",
+	"-fdebug-compilation-dir=", "-ffile-compilation-dir=", "--sysroot=", "-isysroot", "-Wp,-MD,", "-Wp,-MMD,",
+	"--include=", "--include", "--imacros=", "--imacros", "-Wa,-I", "-Wa,-I,", "@", "--remap-path-prefix=",
 }
 
 // SpellArg spells an argument. A root is replaced only where a path begins: at the start, or right behind a path option.
@@ -175,138 +174,6 @@ func endsComponent(rest string, mapped bool) bool {
 // escapeSpelling keeps "<" of the user's text apart from our placeholders.
 func escapeSpelling(s string) string { return strings.ReplaceAll(s, "<", "<<>") }
 
-// Text outputs (dependency files, messages) are stored as templates: every path below a root as marker, root's name,
-// marker; a marker in the text itself doubled.
-const marker = 0x00
-
-// Template encodes text for storage.
-func (rs Roots) Template(text []byte) []byte {
-	if len(rs) == 0 && bytes.IndexByte(text, marker) < 0 {
-		return text
-	}
-	out := make([]byte, 0, len(text))
-	start := true // whether a path may begin here
-	for i := 0; i < len(text); {
-		c := text[i]
-		if c == '/' && start {
-			if r := rs.at(text[i:]); r != nil {
-				out = append(out, marker)
-				out = append(out, r.Name...)
-				out = append(out, marker)
-				i += len(r.Path)
-				start = false
-				continue
-			}
-		}
-		if n := escapeLen(text[i:]); n > 0 {
-			out = append(out, text[i:i+n]...)
-			i += n
-			start = true
-			continue
-		}
-		if c == marker {
-			out = append(out, marker)
-		}
-		out = append(out, c)
-		start = !pathByte(c)
-		i++
-	}
-	return out
-}
-
-// escapeLen returns the length of the terminal's control sequence (colours) that text starts with, as it is or as JSON spells it, 0 for
-// none. Its last byte is a letter, and a path may follow at once.
-func escapeLen(text []byte) int {
-	const plain, inJSON = "\x1b[", `\u001b[`
-	begin := 0
-	switch {
-	case len(text) == 0 || text[0] != plain[0] && text[0] != inJSON[0]:
-		return 0
-	case bytes.HasPrefix(text, []byte(plain)):
-		begin = len(plain)
-	case bytes.HasPrefix(text, []byte(inJSON)):
-		begin = len(inJSON)
-	default:
-		return 0
-	}
-	for i := begin; i < len(text); i++ {
-		switch c := text[i]; {
-		case '@' <= c && c <= '~':
-			return i + 1
-		case c < ' ' || c >= 0x7f:
-			return 0
-		}
-	}
-	return 0
-}
-
-// Left returns the names of the roots whose text is still in a template, sorted: there it did not look like a path, so what was
-// templated depends on them.
-func (rs Roots) Left(template []byte) []string {
-	s := rs.NewScanner()
-	_, _ = s.Write(template)
-	return s.Found()
-}
-
-// at returns the innermost root whose path stands at the start of text as whole components.
-func (rs Roots) at(text []byte) *Root {
-	for i := range rs {
-		p := rs[i].Path
-		if len(text) < len(p) || string(text[:len(p)]) != p {
-			continue
-		}
-		if rest := text[len(p):]; len(rest) == 0 || rest[0] == '/' || !pathByte(rest[0]) {
-			return &rs[i]
-		}
-	}
-	return nil
-}
-
-// pathByte reports whether a byte commonly continues a file name.
-func pathByte(c byte) bool {
-	return c == '/' || c == '.' || c == '-' || c == '_' || c == '+' || c == '~' || c == '@' || c == '%' || c == '\\' || c == '$' || c >= 0x80 ||
-		'0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-// Expand decodes a template with the roots of the invocation that is answered.
-func (rs Roots) Expand(template []byte) ([]byte, error) {
-	i := bytes.IndexByte(template, marker)
-	if i < 0 {
-		return template, nil
-	}
-	out := make([]byte, 0, len(template)+256)
-	for {
-		out = append(out, template[:i]...)
-		template = template[i+1:]
-		j := bytes.IndexByte(template, marker)
-		switch {
-		case j < 0:
-			return nil, os.ErrInvalid
-		case j == 0:
-			out = append(out, marker)
-		default:
-			p, ok := rs.path(string(template[:j]))
-			if !ok {
-				return nil, os.ErrInvalid
-			}
-			out = append(out, p...)
-		}
-		template = template[j+1:]
-		if i = bytes.IndexByte(template, marker); i < 0 {
-			return append(out, template...), nil
-		}
-	}
-}
-
-func (rs Roots) path(name string) (string, bool) {
-	for _, r := range rs {
-		if r.Name == name {
-			return r.Path, true
-		}
-	}
-	return "", false
-}
-
 // Names returns the names of all roots, sorted.
 func (rs Roots) Names() []string {
 	names := make([]string, len(rs))
@@ -329,85 +196,5 @@ func (rs Roots) Awkward() []string {
 			}
 		}
 	}
-	return names
-}
-
-// Scanner finds which roots' paths occur in a stream of bytes. A root's text inside the text of a longer one does not
-// count: the longer one's value tells it.
-type Scanner struct {
-	roots Roots
-	found []bool
-	tail  []byte
-	ended bool
-}
-
-// NewScanner returns a scanner that has seen nothing.
-func (rs Roots) NewScanner() *Scanner {
-	return &Scanner{roots: rs, found: make([]bool, len(rs))}
-}
-
-// Write scans p, as if joined to what was written before. It never fails.
-func (s *Scanner) Write(p []byte) (int, error) {
-	if len(s.roots) == 0 {
-		return len(p), nil
-	}
-	// An occurrence may lie across two writes: keep as much as the longest root, and look at the seam first.
-	keep := len(s.roots[0].Path)
-	seam := append(s.tail, p[:min(len(p), keep)]...)
-	s.scan(seam)
-	s.scan(p)
-	if len(p) >= keep {
-		s.tail = append(s.tail[:0], p[len(p)-keep:]...)
-	} else {
-		s.tail = append([]byte(nil), seam[max(0, len(seam)-keep):]...)
-	}
-	return len(p), nil
-}
-
-func (s *Scanner) scan(p []byte) {
-	for i, r := range s.roots {
-		if s.found[i] {
-			continue
-		}
-		for at := 0; ; {
-			j := bytes.Index(p[at:], []byte(r.Path))
-			if j < 0 {
-				break
-			}
-			at += j
-			if s.longer(i, p[at:]) {
-				at += len(r.Path)
-				continue
-			}
-			s.found[i] = true
-			break
-		}
-	}
-}
-
-// longer reports whether a root longer than root i stands at the start of p, or may: at the end of p the next write
-// tells.
-func (s *Scanner) longer(i int, p []byte) bool {
-	for _, r := range s.roots[:i] {
-		n := min(len(p), len(r.Path))
-		if (n == len(r.Path) || !s.ended) && string(p[:n]) == r.Path[:n] {
-			return true
-		}
-	}
-	return false
-}
-
-// Found returns the names of the roots found, sorted.
-func (s *Scanner) Found() []string {
-	// What may have begun a longer root at the very end did not.
-	s.ended = true
-	s.scan(s.tail)
-	var names []string
-	for i, r := range s.roots {
-		if s.found[i] {
-			names = append(names, r.Name)
-		}
-	}
-	sort.Strings(names)
 	return names
 }

@@ -65,7 +65,7 @@ const (
 	fsForeign         // FUSE, 9p, SMB, and what is not known: times say nothing
 )
 
-// Granularities by KEYS: two writes closer than this may bear one time.
+// Granularities of file times: two writes closer than this may bear one time.
 const (
 	coarseTick  = 20 * time.Millisecond // kernels before 6.13 advance file times in ticks of up to 10 ms
 	wholeSecond = 2 * time.Second       // file systems without sub-second digits

@@ -69,6 +69,24 @@ func (f File) Write(umask uint32) error {
 	return os.WriteFile(f.Path, f.Data, fs.FileMode(0o666&^umask))
 }
 
+// Getenv returns a variable of env; the first of two equal names counts.
+func Getenv(env []string, name string) (string, bool) {
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// Abs joins a path to dir, and leaves it as it is spelled.
+func Abs(dir, p string) string {
+	if strings.HasPrefix(p, "/") {
+		return p
+	}
+	return dir + "/" + p
+}
+
 // Run compiles and writes.
 func (c *Call) Run() Answer {
 	a := c.Answer()
@@ -122,23 +140,10 @@ func (c *Call) reach(m Moment) {
 	}
 }
 
-// getenv returns a variable; the first of two equal names counts.
-func (c *Call) getenv(name string) (string, bool) {
-	for _, kv := range c.Env {
-		if v, ok := strings.CutPrefix(kv, name+"="); ok {
-			return v, true
-		}
-	}
-	return "", false
-}
+func (c *Call) getenv(name string) (string, bool) { return Getenv(c.Env, name) }
 
 // abs joins a path to the working directory.
-func (c *Call) abs(p string) string {
-	if strings.HasPrefix(p, "/") {
-		return p
-	}
-	return c.Dir + "/" + p
-}
+func (c *Call) abs(p string) string { return Abs(c.Dir, p) }
 
 func (c *Call) read(p string) ([]byte, error) { return os.ReadFile(c.abs(p)) }
 

@@ -82,7 +82,7 @@ func AppendSocket(b []byte, getenv func(string) string, shimInstance, namespace 
 	if numbered || !absolute(above) || length > maxSocketPath || cap(b)-len(b) < maxSocketPath {
 		return b, 0, false
 	}
-	job := emptySum
+	job := emptySum // of Place.Job
 	for _, name := range jobVariables {
 		if v := getenv(name); v != "" {
 			job = job.add(name).add("=").add(v).add("\n")
@@ -91,9 +91,8 @@ func AppendSocket(b []byte, getenv func(string) string, shimInstance, namespace 
 	start := len(b)
 	b = append(append(append(b, above...), below...), "/run"...)
 	run = len(b) - start
-	b = append(append(append(b, "/p"...), '0'+Version, '-'), namespace...)
-	b = append(job.append(append(b, '-')), '-')
-	return append(append(b, class(getenv)...), ".sock"...), run, true
+	b = appendName(append(b, '/'), namespace, job, class(getenv))
+	return append(b, ".sock"...), run, true
 }
 
 // Socket returns the path of the daemon's socket. One daemon belongs to one instance, protocol version, mount
@@ -120,8 +119,17 @@ func (p Place) Home() string { return p.Run + "/namespace" }
 func (p Place) Unrecorded() string { return p.Dir + "/spool/unrecorded" }
 
 func (p Place) name(namespace string) string {
-	return "p" + strconv.Itoa(Version) + "-" + namespace + "-" + hash(p.Job) + "-" + p.Class
+	return string(appendName(nil, namespace, emptySum.add(p.Job), p.Class))
 }
+
+// appendName appends what the names of a daemon's files begin with. A version of two digits would need another form.
+func appendName(b []byte, namespace string, job sum, class string) []byte {
+	b = append(append(append(b, 'p', '0'+Version, '-'), namespace...), '-')
+	return append(append(job.append(b), '-'), class...)
+}
+
+// Version has one digit.
+const _ = uint(9 - Version)
 
 // class chooses the trust class from the workflow's event: trusted are only protected refs, and of them only events
 // whose code is the ref's own.

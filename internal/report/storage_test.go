@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,28 +57,13 @@ func aFarBuild() []*compile.Event {
 
 func TestReportsOfTiers(t *testing.T) {
 	s := load(t, instance(t, aFarBuild()...), "r1")
-	for _, tt := range []struct {
-		golden string
-		write  func(*bytes.Buffer) error
-	}{
-		{"bucket.txt", func(b *bytes.Buffer) error { return s.WriteTerminal(b) }},
-		{"bucket-stats.txt", func(b *bytes.Buffer) error { return s.WriteStats(b) }},
-		{"bucket.json", func(b *bytes.Buffer) error { return s.Stats.WriteJSON(b) }},
-		{"bucket.html", func(b *bytes.Buffer) error { return s.WriteHTML(b) }},
-		{"bucket.md", func(b *bytes.Buffer) error {
-			md, err := s.Markdown(MarkdownLimit)
-			b.WriteString(md)
-			return err
-		}},
-	} {
-		t.Run(tt.golden, func(t *testing.T) {
-			var b bytes.Buffer
-			if err := tt.write(&b); err != nil {
-				t.Fatal(err)
-			}
-			golden(t, tt.golden, b.Bytes())
-		})
-	}
+	goldens(t, map[string]func(io.Writer) error{
+		"bucket.txt":       s.WriteTerminal,
+		"bucket-stats.txt": s.WriteStats,
+		"bucket.json":      s.Stats.WriteJSON,
+		"bucket.html":      s.WriteHTML,
+		"bucket.md":        markdown(s),
+	})
 }
 
 func readStats(t *testing.T, dir string) *Stats {

@@ -71,6 +71,14 @@ func (s *Summary) writeReasons(b *bytes.Buffer, label string, groups []ReasonGro
 			fmt.Fprintf(b, " (%s of compile CPU)", share)
 		}
 		fmt.Fprintf(b, ": %s%s\n", because(s.lookup, g.Reason.ID), detailText(g.Details))
+		writeRemedy(b, g)
+	}
+}
+
+// writeRemedy says what a person can do, where there is something.
+func writeRemedy(b *bytes.Buffer, g ReasonGroup) {
+	if g.Reason.Remedy != "" {
+		fmt.Fprintf(b, "    to do: %s\n", inertProse(g.Reason.Remedy))
 	}
 }
 
@@ -140,6 +148,7 @@ func (s *Summary) WriteStats(w io.Writer) error {
 	}{{"missed", s.Tally.Miss}, {"uncacheable", s.Tally.Uncacheable}, {"bypassed", s.Tally.Bypassed}} {
 		for _, g := range s.reasonGroups(part.sums, nil) {
 			fmt.Fprintf(&b, "%s: %d (%s of compiler CPU): %s\n", part.label, g.Sum.Count, duration(g.Sum.CPUMS), because(s.lookup, g.Reason.ID))
+			writeRemedy(&b, g)
 		}
 	}
 	for i := range s.Tally.Storage {

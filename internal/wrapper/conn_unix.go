@@ -44,6 +44,9 @@ const (
 
 var errShunned = errors.New("the daemon was silent a moment ago")
 
+// isSilent reports whether a socket bears silentMode.
+func isSilent(st *syscall.Stat_t) bool { return st.Mode&0o777 == silentMode }
+
 // Buffers are static, as the one connection at a time of one process allows: a hit then hardly touches the heap.
 var (
 	received [8 << 10]byte
@@ -58,7 +61,7 @@ func dial(path string) (*conn, error) {
 	if err := syscall.Lstat(path, &st); err != nil {
 		return nil, err
 	}
-	if st.Mode&0o777 == silentMode && since(changed(&st), silentFor) {
+	if isSilent(&st) && since(changed(&st), silentFor) {
 		return nil, errShunned
 	}
 	fd, err := socket()

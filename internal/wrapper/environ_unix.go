@@ -10,10 +10,15 @@ import _ "unsafe" // for go:linkname
 //go:linkname runtimeEnvs syscall.runtime_envs
 func runtimeEnvs() []string
 
+// sets reports whether kv is "NAME=..." of this name.
+func sets(kv, name string) bool {
+	return len(kv) > len(name) && kv[len(name)] == '=' && kv[:len(name)] == name
+}
+
 // lookupEnv returns the value of the first variable of this name.
 func lookupEnv(env []string, name string) (string, bool) {
 	for _, kv := range env {
-		if len(kv) > len(name) && kv[len(name)] == '=' && kv[:len(name)] == name {
+		if sets(kv, name) {
 			return kv[len(name)+1:], true
 		}
 	}
@@ -30,10 +35,9 @@ func getenv(env []string, name string) string {
 func setenv(env []string, name, value string) []string {
 	out := make([]string, 0, len(env)+1)
 	for _, kv := range env {
-		if len(kv) > len(name) && kv[len(name)] == '=' && kv[:len(name)] == name {
-			continue
+		if !sets(kv, name) {
+			out = append(out, kv)
 		}
-		out = append(out, kv)
 	}
 	return append(out, name+"="+value)
 }

@@ -13,13 +13,11 @@ import (
 // one that others may write to, nothing is counted.
 func countUnrecorded(place protocol.Place) {
 	var st syscall.Stat_t
-	if place.Dir == "" || syscall.Stat(place.Dir, &st) != nil || int(st.Uid) != syscall.Getuid() || st.Mode&0o022 != 0 {
+	if place.Dir == "" || syscall.Stat(place.Dir, &st) != nil || !mayCount(&st) {
 		return
 	}
 	path := place.Unrecorded()
-	open := func() (int, error) {
-		return syscall.Open(path, syscall.O_WRONLY|syscall.O_APPEND|syscall.O_CREAT|syscall.O_CLOEXEC|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
-	}
+	open := func() (int, error) { return syscall.Open(path, countFlags, 0o600) }
 	fd, err := open()
 	if err == syscall.ENOENT {
 		_ = syscall.Mkdir(parent(path), 0o700)
@@ -31,6 +29,12 @@ func countUnrecorded(place protocol.Place) {
 	_, _ = syscall.Write(fd, []byte{'.'})
 	syscall.Close(fd)
 }
+
+// mayCount reports whether a directory is one in which we count: nobody else may write to it.
+func mayCount(st *syscall.Stat_t) bool { return int(st.Uid) == syscall.Getuid() && st.Mode&0o022 == 0 }
+
+// countFlags are those with which Place.Unrecorded is opened.
+const countFlags = syscall.O_WRONLY | syscall.O_APPEND | syscall.O_CREAT | syscall.O_CLOEXEC | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
 // staleAge is the age from which the socket of a daemon that does not answer is removed. A younger one may be of a daemon
 // that is still starting under load.

@@ -31,3 +31,15 @@ func closeAll(fds ...int) {
 		}
 	}
 }
+
+// pollFD is struct pollfd of Linux; poll takes them on every system.
+type pollFD struct {
+	fd      int32
+	events  int16
+	revents int16
+}
+
+const (
+	pollIn  = 0x1
+	pollOut = 0x4
+)

@@ -34,6 +34,16 @@ func within(dir, path string) string {
 	return dir + "/" + path
 }
 
+// cutPath splits what PATH holds behind its first directory; more is false where there is no other.
+func cutPath(path string) (dir, rest string, more bool) {
+	for i := range len(path) {
+		if path[i] == ':' {
+			return path[:i], path[i+1:], true
+		}
+	}
+	return path, "", false
+}
+
 // linkText is where links are read to. On the stack so much would have the stack grow, by copies, at every start.
 var linkText [4096]byte
 

@@ -38,50 +38,51 @@ var (
 // Prelude tries to answer the call of the process whose argc and argv these are. It is called instead of what the runtime would do
 // first, and only there.
 func Prelude(argc int, argv **byte) {
-	args, envp, ok := cstrings(preludeArgs[:0], argv)
-	if !ok || len(args) != argc {
+	args, whole := cstrings(preludeArgs[:0], argv)
+	if len(args) == 0 || whole && len(args) != argc || *pointerAt(argv, argc) != nil {
 		return
 	}
-	env, _, ok := cstrings(preludeEnv[:0], envp)
-	if ok && ask(args, env) {
+	env, ok := cstrings(preludeEnv[:0], pointerAt(argv, argc+1))
+	if !ok {
+		return
+	}
+	if whole && ask(args, env) {
 		hear()
+	}
+	// What an Early told must not be said again, and to take it back needs the runtime: that may just find room.
+	if asked.told == 0 && isTight() {
+		becomeBare(args, env, argv, argc)
 	}
 }
 
 // ask sends the request and reports whether it did. What the daemon could not answer from what it is told then is not asked here.
 func ask(args, env []string) bool {
-	if len(args) == 0 || getenv(env, "COMPILE_CACHE_DISABLE") != "" || getenv(env, nestVariable) != "" {
+	if getenv(env, "COMPILE_CACHE_DISABLE") != "" || getenv(env, nestVariable) != "" {
 		return false
 	}
-	name, rest := base(args[0]), args[1:]
-	for isOwnName(base(name)) {
-		if len(rest) == 0 || rest[0] == "" || rest[0][0] == '-' {
-			return false
-		}
-		name, rest = rest[0], rest[1:]
-	}
-	var self, root, work syscall.Stat_t
-	own := readName(zeroed("/proc/self/exe\x00"))
-	if own == "" || !own.stat(&self, 0) { // an executable that was removed has another name there
+	name, rest, ok := compilerName(args)
+	if !ok {
 		return false
 	}
-	program, ok := findCompiler(name, env, &self)
+	own, ok := findOwn()
+	if !ok {
+		return false
+	}
+	program, ok := findCompiler(name, env, own)
 	if !ok || readsInput(base(string(program)), rest) {
 		return false
 	}
+	var root, work syscall.Stat_t
 	dir := workName()
 	if dir == "" || !zeroed("/\x00").stat(&root, 0) || !zeroed(".\x00").stat(&work, 0) {
 		return false
 	}
 	r := &preludeIn
-	r.Version = protocol.Version
 	r.Program = string(program.within(string(dir)))
 	r.Args, r.Env, r.Dir = rest, env, string(dir)
 	r.Namespace = protocol.NamespaceID(string(readName(zeroed("/proc/self/ns/mnt\x00"))))
-	r.RootDev, r.RootIno = uint64(root.Dev), uint64(root.Ino)
-	r.DirDev, r.DirIno = uint64(work.Dev), uint64(work.Ino)
 	r.NoInput = inputIsNull()
-	r.Columns = columns(2)
+	describe(r, &root, &work)
 	size := 256 + len(r.Program) + len(r.Dir)
 	for _, list := range [...][]string{rest, env} {
 		for _, s := range list {

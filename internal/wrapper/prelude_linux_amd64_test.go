@@ -231,7 +231,7 @@ func TestPreludeIsBare(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"Prelude", "ask", "hear", "findCompiler", "socketName", "writeRaw"} {
+	for _, name := range []string{"Prelude", "ask", "hear", "findCompiler", "socketName", "writeRaw", "becomeBare", "nested", "countBare"} {
 		if !seen[ours+"wrapper."+name] {
 			t.Errorf("%s was not looked at", name)
 		}

@@ -28,6 +28,27 @@ func (p cpath) executable() bool {
 	return errno == 0
 }
 
+// open returns a descriptor, or -1.
+func (p cpath) open(flags, mode uintptr) int {
+	fd, _, errno := syscall.RawSyscall6(syscall.SYS_OPENAT, atCwd, p.pointer(), flags, mode, 0, 0)
+	if errno != 0 {
+		return -1
+	}
+	return int(fd)
+}
+
+// isScript is the function of this name.
+func (p cpath) isScript() bool {
+	fd := p.open(syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if fd < 0 {
+		return false
+	}
+	var magic [2]byte
+	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&magic)), uintptr(len(magic)))
+	closeRaw(fd)
+	return errno == 0 && n == 2 && magic == scriptMagic
+}
+
 // within is the function of this name, for a path that is not empty.
 func (p cpath) within(dir string) cpath {
 	if p[0] == '/' {
@@ -41,13 +62,18 @@ const (
 	atSymlinkNoFollow = 0x100
 )
 
-// cstrings appends the strings of a list that ends with a null pointer to list, within its capacity, and returns what lies behind.
-func cstrings(list []string, p **byte) (all []string, behind **byte, ok bool) {
-	for len(list) < cap(list) {
-		first := *p
-		p = (**byte)(unsafe.Add(unsafe.Pointer(p), unsafe.Sizeof(p)))
+// pointerAt returns where the i-th pointer of a list lies.
+func pointerAt(list **byte, i int) **byte {
+	return (**byte)(unsafe.Add(unsafe.Pointer(list), uintptr(i)*unsafe.Sizeof(list)))
+}
+
+// cstrings appends the strings of a list that ends with a null pointer to list, within its capacity; whole is false where that does
+// not hold all.
+func cstrings(list []string, p **byte) (all []string, whole bool) {
+	for i := 0; len(list) < cap(list); i++ {
+		first := *pointerAt(p, i)
 		if first == nil {
-			return list, p, true
+			return list, true
 		}
 		n := 0
 		for *(*byte)(unsafe.Add(unsafe.Pointer(first), n)) != 0 {
@@ -56,7 +82,7 @@ func cstrings(list []string, p **byte) (all []string, behind **byte, ok bool) {
 		list = list[:len(list)+1]
 		list[len(list)-1] = unsafe.String(first, n)
 	}
-	return list, p, false
+	return list, false
 }
 
 // join puts texts together, into names. Where there is no room the path is empty, and no file has it.
@@ -96,27 +122,22 @@ func workName() cpath {
 }
 
 // findCompiler is call.resolve where that finds a compiler without a look at the working directory.
-func findCompiler(name string, env []string, self *syscall.Stat_t) (cpath, bool) {
+func findCompiler(name string, env []string, own self) (cpath, bool) {
 	var st syscall.Stat_t
 	if hasSlash(name) {
 		p := cpath(name) // an argument
-		if !p.stat(&st, 0) || st.Mode&syscall.S_IFMT == syscall.S_IFDIR || !p.executable() || isSelf(&st, self) {
+		if !p.stat(&st, 0) || st.Mode&syscall.S_IFMT == syscall.S_IFDIR || !p.executable() {
 			return "", false
 		}
 		target, ok := linkEnd(p)
-		return p, ok && !isOwnName(target)
+		return p, ok && !own.is(&st, target)
 	}
 	path, found := lookupEnv(env, "PATH")
 	if !found {
 		path = defaultPath
 	}
-	for start := 0; start <= len(path); {
-		end := start
-		for end < len(path) && path[end] != ':' {
-			end++
-		}
-		dir := path[start:end]
-		start = end + 1
+	for dir, more := "", true; more; {
+		dir, path, more = cutPath(path)
 		if dir == "" || dir[0] != '/' {
 			return "", false
 		}
@@ -125,12 +146,12 @@ func findCompiler(name string, env []string, self *syscall.Stat_t) (cpath, bool)
 		if p == "" {
 			return "", false
 		}
-		if p.stat(&st, 0) && st.Mode&syscall.S_IFMT == syscall.S_IFREG && p.executable() && !isSelf(&st, self) {
+		if p.stat(&st, 0) && st.Mode&syscall.S_IFMT == syscall.S_IFREG && p.executable() && !own.same(&st) {
 			target, ok := linkEnd(p)
 			if !ok {
 				return "", false
 			}
-			if !isOwnName(target) && !isOtherCache(target) {
+			if !own.is(&st, target) && !isOtherCache(target) {
 				return p, true
 			}
 		}
@@ -139,7 +160,15 @@ func findCompiler(name string, env []string, self *syscall.Stat_t) (cpath, bool)
 	return "", false
 }
 
-func isSelf(st, self *syscall.Stat_t) bool { return st.Dev == self.Dev && st.Ino == self.Ino }
+// findOwn is findSelf; ok is false where there is no such file. (One that was removed has another name there.)
+func findOwn() (own self, ok bool) {
+	path := readName(zeroed("/proc/self/exe\x00"))
+	var st syscall.Stat_t
+	if path == "" || !path.stat(&st, 0) {
+		return self{}, false
+	}
+	return self{path: string(path), dev: uint64(st.Dev), ino: uint64(st.Ino)}, true
+}
 
 // linkEnd returns the name of the file that followLinks ends at.
 func linkEnd(p cpath) (name string, ok bool) {
@@ -156,8 +185,8 @@ func linkEnd(p cpath) (name string, ok bool) {
 }
 
 // socketName returns the path of the daemon's socket, and that of its directory.
-func socketName(env []string, own cpath, namespace string) (socket, run cpath, ok bool) {
-	shims := parent(string(own))
+func socketName(env []string, own self, namespace string) (socket, run cpath, ok bool) {
+	shims := parent(own.path)
 	link := join(shims, "/.instance")
 	if link == "" {
 		return "", "", false
@@ -182,7 +211,7 @@ func socketName(env []string, own cpath, namespace string) (socket, run cpath, o
 func preludeDial(socket, run cpath) int {
 	var st syscall.Stat_t
 	if !run.stat(&st, atSymlinkNoFollow) || !isOurs(&st) ||
-		!socket.stat(&st, atSymlinkNoFollow) || st.Mode&0o777 == silentMode {
+		!socket.stat(&st, atSymlinkNoFollow) || isSilent(&st) {
 		return -1
 	}
 	asked.dev, asked.ino = uint64(st.Dev), uint64(st.Ino)
@@ -274,6 +303,5 @@ func closeRaw(fd int) { syscall.RawSyscall(syscall.SYS_CLOSE, uintptr(fd), 0, 0)
 func inputIsNull() bool {
 	var st, null syscall.Stat_t
 	_, _, errno := syscall.RawSyscall(syscall.SYS_FSTAT, 0, uintptr(unsafe.Pointer(&st)), 0)
-	return errno == 0 && st.Mode&syscall.S_IFMT == syscall.S_IFCHR &&
-		zeroed("/dev/null\x00").stat(&null, 0) && null.Mode&syscall.S_IFMT == syscall.S_IFCHR && st.Rdev == null.Rdev
+	return errno == 0 && zeroed("/dev/null\x00").stat(&null, 0) && sameDevice(&st, &null)
 }

@@ -54,7 +54,12 @@ func (s self) instance() string {
 
 // is reports whether a file is a ccwrap, this one or another; target is the name of the file that it leads to.
 func (s self) is(st *syscall.Stat_t, target string) bool {
-	return isOwnName(target) || s.ino != 0 && uint64(st.Dev) == s.dev && uint64(st.Ino) == s.ino
+	return isOwnName(target) || s.same(st)
+}
+
+// same reports whether a file is the running ccwrap.
+func (s self) same(st *syscall.Stat_t) bool {
+	return s.ino != 0 && uint64(st.Dev) == s.dev && uint64(st.Ino) == s.ino
 }
 
 // isOtherCache reports whether a name is that of another compiler cache: its directory of masquerading links precedes the
@@ -84,16 +89,12 @@ func (c *call) resolve() (status int, ok bool) {
 	}
 	nested := c.nesting() >= maxNesting
 	refused := ""
-	for start := 0; start <= len(path) && name != ""; { // a caller may give no name at all
-		end := start
-		for end < len(path) && path[end] != ':' {
-			end++
-		}
+	for dir, more := "", name != ""; more; { // a caller may give no name at all
+		dir, path, more = cutPath(path)
 		candidate := name
-		if end > start {
-			candidate = path[start:end] + "/" + name
+		if dir != "" {
+			candidate = dir + "/" + name
 		}
-		start = end + 1
 		if candidate[0] != '/' {
 			candidate = within(c.workDir(), candidate)
 		}
@@ -143,6 +144,9 @@ func (c *call) nesting() int {
 	return n
 }
 
+// scriptMagic is what a file begins with that names its interpreter.
+var scriptMagic = [2]byte{'#', '!'}
+
 // isScript reports whether the kernel hands the file to an interpreter.
 func isScript(path string) bool {
 	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
@@ -152,5 +156,5 @@ func isScript(path string) bool {
 	defer syscall.Close(fd)
 	var magic [2]byte
 	n, err := syscall.Read(fd, magic[:])
-	return err == nil && n == 2 && magic[0] == '#' && magic[1] == '!'
+	return err == nil && n == 2 && magic == scriptMagic
 }

@@ -179,29 +179,38 @@ func (t *conversation) request() (*protocol.Request, bool) {
 		return nil, false
 	}
 	request := &protocol.Request{
-		Version:   protocol.Version,
 		Program:   within(dir, t.program),
 		Args:      t.args,
 		Dir:       dir,
 		Env:       t.env,
 		Umask:     umask(),
-		Columns:   columns(2),
 		NoInput:   isNull(0),
 		Namespace: t.place.Namespace,
-		RootDev:   uint64(root.Dev), RootIno: uint64(root.Ino),
-		DirDev: uint64(work.Dev), DirIno: uint64(work.Ino),
 	}
+	describe(request, &root, &work)
 	if t.input = t.takeInput(); t.input != nil && !t.input.long {
 		request.HasInput, request.Input = true, t.input.text
 	}
 	return request, true
 }
 
+// describe adds what every Request says: our version, the terminal's width, and which directories / and the working directory are.
+func describe(r *protocol.Request, root, work *syscall.Stat_t) {
+	r.Version = protocol.Version
+	r.Columns = columns(2)
+	r.RootDev, r.RootIno = uint64(root.Dev), uint64(root.Ino)
+	r.DirDev, r.DirIno = uint64(work.Dev), uint64(work.Ino)
+}
+
 // isNull reports whether a descriptor is the null device.
 func isNull(fd int) bool {
 	var st, null syscall.Stat_t
-	return syscall.Fstat(fd, &st) == nil && st.Mode&syscall.S_IFMT == syscall.S_IFCHR &&
-		syscall.Stat("/dev/null", &null) == nil && null.Mode&syscall.S_IFMT == syscall.S_IFCHR && st.Rdev == null.Rdev
+	return syscall.Fstat(fd, &st) == nil && syscall.Stat("/dev/null", &null) == nil && sameDevice(&st, &null)
+}
+
+// sameDevice reports whether two files are one character device.
+func sameDevice(a, b *syscall.Stat_t) bool {
+	return a.Mode&syscall.S_IFMT == syscall.S_IFCHR && b.Mode&syscall.S_IFMT == syscall.S_IFCHR && a.Rdev == b.Rdev
 }
 
 // umask reads the umask, which can only be read by setting it; no other thread of ours makes files.

@@ -35,18 +35,6 @@ func bootID() string {
 	return id
 }
 
-// pollFD is shaped like Linux's.
-type pollFD struct {
-	fd      int32
-	events  int16
-	revents int16
-}
-
-const (
-	pollIn  = 0x1
-	pollOut = 0x4
-)
-
 // poll waits until one of fds is ready, or for a time; negative is for ever. It may return early with none ready. Where a
 // descriptor is too high for select, all count as ready after a moment: they do not block.
 func poll(fds []pollFD, wait time.Duration) {

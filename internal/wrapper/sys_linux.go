@@ -31,18 +31,6 @@ func namespaceLink() string { return readLink("/proc/self/ns/mnt") }
 // bootID tells one boot of the system from another.
 func bootID() string { return firstLine("/proc/sys/kernel/random/boot_id") }
 
-// pollFD is struct pollfd.
-type pollFD struct {
-	fd      int32
-	events  int16
-	revents int16
-}
-
-const (
-	pollIn  = 0x1
-	pollOut = 0x4
-)
-
 // poll waits until one of fds is ready, or for a time; negative is for ever. It may return early with none ready.
 func poll(fds []pollFD, wait time.Duration) {
 	var ts *syscall.Timespec

@@ -28,6 +28,8 @@
 // A hit from this machine costs few system calls, no goroutine and no child, and on Linux not even the start of Go's runtime, which is
 // several times the rest: Prelude asks before it, and the conversation goes on where it left off. The package imports the standard library's
 // small parts and protocol, because every other compile pays for its start.
+//
+// Where address space is too scarce for the runtime, what Prelude does not answer it gives to the compiler, uncached.
 package wrapper
 
 import "os"
@@ -45,27 +47,33 @@ func Main(version string, args []string, ignored uint64) int {
 	if len(args) == 0 {
 		return 2
 	}
-	name, rest := base(args[0]), args[1:]
-	// More than one ccwrap in a row comes from a launcher in front of a compiler that is set to "ccwrap gcc".
+	name, rest, ok := compilerName(args)
+	switch {
+	case ok:
+		return run(name, rest, ignored)
+	case len(rest) > 0 && rest[0] == "--version":
+		os.Stdout.WriteString("ccwrap " + version + "\n")
+		return 0
+	case len(rest) > 0 && rest[0] == "--help":
+		os.Stdout.WriteString(usage)
+		return 0
+	}
+	os.Stderr.WriteString(usage)
+	return 2
+}
+
+// compilerName returns what the caller names as the compiler, and its arguments. More than one ccwrap in a row comes from a launcher
+// in front of a compiler that is set to "ccwrap gcc". ok is false where behind the last of them comes no name: then rest is what
+// does come.
+func compilerName(args []string) (name string, rest []string, ok bool) {
+	name, rest = base(args[0]), args[1:]
 	for isOwnName(base(name)) {
-		if len(rest) == 0 || rest[0] == "" {
-			os.Stderr.WriteString(usage)
-			return 2
-		}
-		switch {
-		case rest[0] == "--version":
-			os.Stdout.WriteString("ccwrap " + version + "\n")
-			return 0
-		case rest[0] == "--help":
-			os.Stdout.WriteString(usage)
-			return 0
-		case rest[0][0] == '-':
-			os.Stderr.WriteString(usage)
-			return 2
+		if len(rest) == 0 || rest[0] == "" || rest[0][0] == '-' {
+			return "", rest, false
 		}
 		name, rest = rest[0], rest[1:]
 	}
-	return run(name, rest, ignored)
+	return name, rest, true
 }
 
 // isOwnName reports whether a file of this name is taken for ccwrap.

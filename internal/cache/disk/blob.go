@@ -33,7 +33,7 @@ func (s *Store) OpenFile(ctx context.Context, d digest.Digest) (cache.File, erro
 	}
 	n := blobName(d)
 	path := s.path(n)
-	right, known := s.verified.get(n.sum)
+	right, known := s.verified.Get(n.sum)
 	f, st, err := s.files.open(path)
 	if err != nil {
 		switch {
@@ -49,7 +49,7 @@ func (s *Store) OpenFile(ctx context.Context, d digest.Digest) (cache.File, erro
 			f.Close()
 			return nil, err
 		}
-		s.verified.put(n.sum, st)
+		s.verified.Set(n.sum, st)
 	}
 	s.uses.mark(n, s.now())
 	return f, nil
@@ -149,50 +149,62 @@ func (s *Store) writeBlob(ctx context.Context, d digest.Digest, path string, ope
 	}
 	// Renaming moved the change time. If the file is another by now, a later open hashes it.
 	if st, err := stateAt(path, false); err == nil && st.sameFile(written) {
-		s.verified.put(d.Sum(), st)
+		s.verified.Set(d.Sum(), st)
 	}
 	return nil
 }
 
-// copyVerified copies exactly the bytes that d names. A reader that hashes what it gives is taken at its word.
+// copyVerified copies exactly the bytes that d names. A reader that knows the digest of what it gives is taken at its word.
 func (s *Store) copyVerified(ctx context.Context, to *os.File, from io.Reader, d digest.Digest) error {
-	if c, ok := from.(*digest.Content); ok && c.Digest() == d {
-		return s.files.write(to, c.Bytes())
+	out := &blobWriter{ctx: ctx, files: s.files, to: to, left: d.Size(), size: d.Size()}
+	hashed, known := from.(cache.Hashed)
+	if !known {
+		out.hash = digest.NewHasher()
+		from = struct{ io.Reader }{from} // without *os.File's WriteTo, whose own buffer is smaller
 	}
 	buf := buffers.Get().(*[128 << 10]byte)
 	defer buffers.Put(buf)
-	hashed, given := from.(cache.Hashed)
-	h := digest.NewHasher()
-	left := d.Size()
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		k, err := from.Read(buf[:])
-		if left -= int64(k); left < 0 {
-			return fmt.Errorf("content is longer than %d bytes", d.Size())
-		}
-		if !given {
-			h.Write(buf[:k])
-		}
-		if k > 0 {
-			if err := s.files.write(to, buf[:k]); err != nil {
-				return err
-			}
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
+	// What lies in memory has a WriteTo, and is written with one call.
+	if _, err := io.CopyBuffer(out, from, buf[:]); err != nil {
+		return err
 	}
-	got, ok := h.Digest(), true
-	if given {
-		got, ok = hashed.Digest()
+	var got digest.Digest
+	if known {
+		got, known = hashed.Digest()
+		if !known {
+			return errors.New("its reader does not know the digest of the content")
+		}
+	} else {
+		got = out.hash.Digest()
 	}
-	if !ok || got != d {
-		return fmt.Errorf("content is %v", got)
+	if got != d || out.left != 0 {
+		return fmt.Errorf("content is %v, %d bytes short", got, out.left)
 	}
 	return nil
+}
+
+// blobWriter writes at most size bytes to a file, and hashes them where hash is not nil.
+type blobWriter struct {
+	ctx   context.Context
+	files files
+	to    *os.File
+	hash  *digest.Hasher
+	left  int64
+	size  int64
+}
+
+func (w *blobWriter) Write(b []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if w.left -= int64(len(b)); w.left < 0 {
+		return 0, fmt.Errorf("content is longer than %d bytes", w.size)
+	}
+	if w.hash != nil {
+		_, _ = w.hash.Write(b)
+	}
+	if err := w.files.write(w.to, b); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }

@@ -14,10 +14,14 @@ import (
 
 	"github.com/compile-cache/compile-cache-action/internal/cache"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
-// Classes are the trust classes that a store keeps apart.
+// classes are the trust classes that a store keeps apart.
 var classes = []string{"trusted", "pr", "local"}
+
+// maxVerified bounds the blobs whose verified state is remembered, each in about 130 bytes.
+const maxVerified = 1 << 17
 
 // DefaultMemoryBytes is how much decoded results and input sets a store keeps in memory.
 const DefaultMemoryBytes = 64 << 20
@@ -51,7 +55,7 @@ type Store struct {
 
 	memory    *memory
 	withdrawn *withdrawn
-	verified  *verified
+	verified  *recent.Map[[32]byte, state] // the states at which blobs were hashed and found right
 	uses      *uses
 	size      *size
 	keeper    *keeper
@@ -112,7 +116,7 @@ func Open(opts Options) (*Store, error) {
 		now:       opts.Now,
 		memory:    newMemory(opts.MemoryBytes),
 		withdrawn: newWithdrawn(opts.Dir, read),
-		verified:  newVerified(maxVerified),
+		verified:  recent.New[[32]byte, state](maxVerified),
 		uses:      newUses(),
 	}
 	s.size = newSize(s.sizePath())

@@ -82,64 +82,7 @@ func TestStore(t *testing.T) {
 	}
 }
 
-func TestOpenFile(t *testing.T) {
-	s := open(t, t.TempDir())
-	d := putBlob(t, s, "hello")
-	f, err := s.OpenFile(t.Context(), d)
-	must(t, err)
-	defer f.Close()
-	if b, err := io.ReadAll(f); string(b) != "hello" || err != nil {
-		t.Errorf("read %q, %v; want hello", b, err)
-	}
-	if _, err := f.(*os.File).Write([]byte("x")); err == nil {
-		t.Error("the file can be written, want it read-only")
-	}
-	other, err := digest.Parse(d.Hex() + "/4")
-	must(t, err)
-	if _, err := s.OpenFile(t.Context(), other); !errors.Is(err, cache.ErrNotFound) {
-		t.Errorf("OpenFile of the hash with another size = %v, want ErrNotFound", err)
-	}
-	if got, err := cachetest.ReadBlob(t.Context(), s, d); got != "hello" || err != nil {
-		t.Errorf("after that, Open = %q, %v; want hello", got, err)
-	}
-}
-
 // The layout is a format that other programs and later releases read.
-// hashedReader says of what it gave that it is d, once it has given all where it is honest.
-type hashedReader struct {
-	io.Reader
-	d    digest.Digest
-	done bool
-}
-
-func (r *hashedReader) Digest() (digest.Digest, bool) { return r.d, r.done }
-func (r *hashedReader) Close() error                  { return nil }
-
-// What a reader hashed is not hashed again, and what it says is still compared.
-func TestPutHashed(t *testing.T) {
-	s := open(t, t.TempDir())
-	const content = "what was decoded"
-	for _, c := range []struct {
-		what string
-		name string // the content that the put names
-		said string // the content that the reader says it gave
-		done bool
-		ok   bool
-	}{
-		{"the reader says what is named", content, content, true, true},
-		{"the reader says something else", content + "?", content, true, false},
-		{"the reader had not come to the end", content + "!", content + "!", false, false},
-	} {
-		d := digest.Of([]byte(c.name))
-		err := s.Put(t.Context(), d, func() (io.ReadCloser, error) {
-			return &hashedReader{strings.NewReader(content), digest.Of([]byte(c.said)), c.done}, nil
-		})
-		if (err == nil) != c.ok || s.Missing(d) == c.ok {
-			t.Errorf("%s: Put = %v, missing %t, want it stored: %t", c.what, err, s.Missing(d), c.ok)
-		}
-	}
-}
-
 func TestLayout(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, func(o *Options) {
@@ -268,68 +211,6 @@ func TestSetsAreFewInADirectory(t *testing.T) {
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) > maxSets {
 			t.Fatalf("after %d adds the directory holds %d, %v; want at most %d", i+1, len(entries), err, maxSets)
 		}
-	}
-}
-
-// Clear works while another store uses the directory, and nothing comes back from its memory.
-func TestClear(t *testing.T) {
-	dir, ctx := t.TempDir(), t.Context()
-	live, other := open(t, dir), open(t, dir)
-	d := putBlob(t, live, "hello")
-	fill := func() {
-		t.Helper()
-		must(t, live.PutResult(ctx, key("k"), result("r")), live.AddInputSet(ctx, key("c"), set("s")))
-	}
-	fill()
-	// Old enough for the live store to trust its memory.
-	backdate(t, live.classPath(0))
-	backdate(t, live.path(name{kind: kindSets, sum: key("c").Sum()}))
-	for range 3 {
-		if _, err := live.Result(ctx, key("k")); err != nil {
-			t.Fatal(err)
-		}
-		if sets, err := live.InputSets(ctx, key("c")); err != nil || len(sets) != 1 {
-			t.Fatalf("InputSets = %v, %v; want one", sets, err)
-		}
-	}
-	must(t, other.Clear(ctx))
-	gone := func(when string) {
-		t.Helper()
-		if r, err := live.Result(ctx, key("k")); !errors.Is(err, cache.ErrNotFound) {
-			t.Errorf("%s Result = %v, %v; want ErrNotFound", when, r, err)
-		}
-		if sets, err := live.InputSets(ctx, key("c")); err != nil || len(sets) != 0 {
-			t.Errorf("%s InputSets = %v, %v; want none", when, sets, err)
-		}
-		if f, err := live.OpenFile(ctx, d); !errors.Is(err, cache.ErrNotFound) {
-			t.Errorf("%s OpenFile = %v, %v; want ErrNotFound", when, f, err)
-		}
-	}
-	gone("after Clear")
-	must(t, other.PutResult(ctx, key("else"), result("r")), other.AddInputSet(ctx, key("else"), set("s")))
-	gone("after Clear and another put")
-	if entries, err := os.ReadDir(live.tmpPath()); err != nil || len(entries) != 0 {
-		t.Errorf("tmp holds %v, %v; want nothing", entries, err)
-	}
-	fill()
-	if r, err := live.Result(ctx, key("k")); err != nil || string(r.Stderr) != "r" {
-		t.Errorf("Result after a new put = %v, %v; want it", r, err)
-	}
-	must(t, live.Clear(ctx))
-	gone("after its own Clear")
-}
-
-// A store whose directories are so young that their times prove nothing does not answer from memory.
-func TestClearYoung(t *testing.T) {
-	dir, ctx := t.TempDir(), t.Context()
-	live, other := open(t, dir, func(o *Options) { o.Now = func() time.Time { return time.Unix(1, 0) } }), open(t, dir)
-	must(t, live.PutResult(ctx, key("k"), result("r")))
-	if _, err := live.Result(ctx, key("k")); err != nil {
-		t.Fatal(err)
-	}
-	must(t, other.Clear(ctx), other.PutResult(ctx, key("else"), result("r")))
-	if r, err := live.Result(ctx, key("k")); !errors.Is(err, cache.ErrNotFound) {
-		t.Errorf("Result after Clear = %v, %v; want ErrNotFound", r, err)
 	}
 }
 

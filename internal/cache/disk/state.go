@@ -1,9 +1,6 @@
 package disk
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // state is what stat says of a file; a file whose state is unchanged has unchanged content. The zero state is no file's.
 type state struct {
@@ -32,51 +29,4 @@ func (st state) settled(now time.Time) bool {
 		margin = coarseTick
 	}
 	return now.UnixNano()-max(st.mtime, st.ctime) > int64(margin)
-}
-
-// maxVerified bounds the blobs whose verified state is remembered: twice this many of about 130 bytes.
-const maxVerified = 1 << 16
-
-// verified remembers the states at which blobs were hashed and found right. It keeps two generations; when the young one is
-// full it becomes the old one, and what was not asked for since is forgotten.
-type verified struct {
-	mu         sync.Mutex
-	limit      int
-	young, old map[[32]byte]state // guarded by mu
-}
-
-func newVerified(limit int) *verified {
-	return &verified{limit: limit, young: map[[32]byte]state{}}
-}
-
-func (v *verified) get(sum [32]byte) (state, bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	st, ok := v.young[sum]
-	if !ok {
-		if st, ok = v.old[sum]; ok {
-			v.putLocked(sum, st)
-		}
-	}
-	return st, ok
-}
-
-func (v *verified) put(sum [32]byte, st state) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.putLocked(sum, st)
-}
-
-func (v *verified) putLocked(sum [32]byte, st state) {
-	if _, ok := v.young[sum]; !ok && len(v.young) >= v.limit {
-		v.old, v.young = v.young, map[[32]byte]state{}
-	}
-	v.young[sum] = st
-}
-
-func (v *verified) forget(sum [32]byte) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	delete(v.young, sum)
-	delete(v.old, sum)
 }

@@ -148,7 +148,7 @@ func TestUsesAreSaved(t *testing.T) {
 		}
 	}
 	now, err := stateAt(s.path(names[0]), false)
-	if right, ok := s.verified.get(names[0].sum); err != nil || !ok || right != now {
+	if right, ok := s.verified.Get(names[0].sum); err != nil || !ok || right != now {
 		t.Errorf("the blob's verified state is %v (%v), want %v", right, ok, now)
 	}
 }

@@ -71,11 +71,11 @@ func (s *Store) saveUse(n name, at int64) {
 		return
 	}
 	// A verified blob stays verified: nothing but our touch has moved its times.
-	if right, ok := s.verified.get(n.sum); ok && right == before {
+	if right, ok := s.verified.Get(n.sum); ok && right == before {
 		after, err := stateAt(path, false)
 		before.mtime = after.mtime
 		if err == nil && after.sameFile(before) {
-			s.verified.put(n.sum, after)
+			s.verified.Set(n.sum, after)
 		}
 	}
 }

@@ -118,7 +118,7 @@ func (s *Store) Withdraw(ctx context.Context, key digest.Key) error {
 
 // Reverify implements cache.Withdrawer: the blob is hashed as if it had never been.
 func (s *Store) Reverify(ctx context.Context, d digest.Digest) error {
-	s.verified.forget(d.Sum())
+	s.verified.Forget(d.Sum())
 	f, err := s.OpenFile(ctx, d)
 	if err != nil {
 		return err

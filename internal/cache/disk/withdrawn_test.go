@@ -85,7 +85,7 @@ func TestReverifyDistrustsTheState(t *testing.T) {
 	must(t, os.WriteFile(path, []byte("kontent"), 0o600))
 	st, err := stateAt(path, false)
 	must(t, err)
-	s.verified.put(d.Sum(), st) // as if the bytes had changed on their own
+	s.verified.Set(d.Sum(), st) // as if the bytes had changed on their own
 	if f, err := s.OpenFile(t.Context(), d); err != nil {
 		t.Fatalf("OpenFile of an unchanged state = %v, want it not hashed", err)
 	} else {

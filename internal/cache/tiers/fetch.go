@@ -94,13 +94,15 @@ func (s *Stack) copyNear(ctx context.Context, t *far, d digest.Digest) error {
 		return ctx.Err()
 	}
 	var from source
-	err := s.near.Put(ctx, d, from.opener(func() (io.ReadCloser, error) {
+	err := s.near.Put(ctx, d, func() (io.ReadCloser, error) {
 		r, err := t.Store.Open(ctx, d)
+		from.note(err)
 		if err != nil {
 			return nil, err
 		}
-		return cache.Verify(r, d), nil
-	}))
+		v := cache.Verify(r, d)
+		return &verifiedReader{sourceReader{v, &from}, v}, nil
+	})
 	switch {
 	case err == nil:
 		return nil
@@ -150,6 +152,12 @@ func (r *sourceReader) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	r.source.note(err)
 	return n, err
+}
+
+// verifiedReader spares the near store hashing what was hashed to tell whose fault wrong bytes are.
+type verifiedReader struct {
+	sourceReader
+	cache.Hashed
 }
 
 // Open implements cache.Store. A blob that is not near is fetched from a far tier: first into the near store, or, where ctx is

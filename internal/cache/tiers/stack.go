@@ -53,8 +53,8 @@ type Stack struct {
 	far   []*far
 	users []cache.Users
 
-	origins *marks // of results: 1 + index in far of the tier that gave it
-	sets    *marks // of input sets: bits of the tiers that have given it
+	origins marks // of results: 1 + index in far of the tier that gave it
+	sets    marks // of input sets: bits of the tiers that have given it
 
 	closing sync.Once
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/e2e/realm"
 )
 
-// mostRequests is what a job of a small project, all of whose results are in the bucket, may ask of it (DESIGN 14).
+// mostRequests is what a job of a small project, all of whose results are in the bucket, may ask of it.
 const mostRequests = 20
 
 // place is a bucket for a test.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -35,6 +36,22 @@ func TestTrapLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.needing("libnat-second.so")
+	})
+
+	// What cargo:rustc-link-search=DIR becomes is searched for crates too, and holds none.
+	t.Run("a library changes in a directory that is searched for whatever there is", func(t *testing.T) {
+		t.Parallel()
+		f := pair()
+		f["src/main.rs"] = "extern \"C\" { fn nat() -> i32; }\nfn main() { println!(\"{} {}\", low::text(), unsafe { nat() }); }\n"
+		f["build.rs"] = strings.Replace(makesLibrary, "rustc-link-search=native={out}", "rustc-link-search={out}", 1)
+		f["native/n.c"] = "int nat(void) { return 2; }\n"
+		c := newTrap(t, f)
+		c.right("one 2")
+		c.found("one 2")
+		edit(t, c.at("native/n.c"), "2", "42")
+		c.right("one 42")
+		edit(t, c.at("native/n.c"), "42", "2")
+		c.found("one 2")
 	})
 
 	// The linker is found in PATH, and another one makes other bytes of the same inputs.

@@ -1,7 +1,6 @@
 package rust
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,22 +17,10 @@ var (
 	rustup string // RUSTUP_HOME; "" where cargo is no proxy of rustup's
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) { os.Exit(workplace.Main(m, "../../..", prepare)) }
 
-func run(m *testing.M) int {
-	err := prepare()
-	defer work.Remove()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
-
-func prepare() (err error) {
-	if work, err = workplace.New("../../.."); err != nil {
-		return err
-	}
+func prepare(p *workplace.Place) error {
+	work = p
 	crates = filepath.Join(work.Dir, "crates")
 	if rustup = os.Getenv("RUSTUP_HOME"); rustup == "" {
 		if home, err := os.UserHomeDir(); err == nil {

@@ -49,6 +49,21 @@ func New(repository string) (p *Place, err error) {
 	return p, err
 }
 
+// Main runs the tests of a package at a new place of the checkout at repository, and returns the status to exit with. Before them it calls
+// prepare with the place that they have in common.
+func Main(m *testing.M, repository string, prepare func(*Place) error) int {
+	p, err := New(repository)
+	defer p.Remove()
+	if err == nil {
+		err = prepare(p)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
 // Remove removes the directory, and says on stderr what it could not.
 func (p *Place) Remove() {
 	if p == nil {

@@ -22,6 +22,8 @@ type detail struct {
 	systemDirs  []string // -isystem
 	afterDirs   []string // -idirafter
 
+	assemblerDirs []string // -Wa,-I: searched by the assembler after those of -I
+
 	preIncludes []string // values of -include and -imacros, as given
 
 	// probeArgs are the arguments that decide toolchain and built-in search directories, in order: -m*, --sysroot,

@@ -94,6 +94,7 @@ type project struct {
 	frontend *Frontend
 	files    frontend.Files
 	ask      *runProber
+	after    func() // called after the compile; nil for nothing
 }
 
 // compilers returns the paths of those among the names that are installed.
@@ -174,6 +175,9 @@ func (p *project) compile(args ...string) (*frontend.Inputs, error) {
 	}
 	if result.Status != 0 {
 		p.t.Fatalf("%s %q: exit %d\n%s", p.program, plan.Args, result.Status, result.Stderr)
+	}
+	if p.after != nil {
+		p.after()
 	}
 	return p.frontend.Inputs(ctx, c, tc, frontend.Run{Plan: plan, Start: start, Stdout: result.Stdout, Stderr: result.Stderr}, p.files, p.ask)
 }
@@ -274,3 +278,12 @@ func (f *fastFiles) ToolDigest(path string) (digest.Digest, error) { return f.Di
 
 // ToolDigest implements frontend.Files.
 func (f memoFiles) ToolDigest(path string) (digest.Digest, error) { return f.Digest(path) }
+
+// asDecline returns the Decline that err is, or nil.
+func asDecline(err error) *compile.Decline {
+	var d *compile.Decline
+	if errors.As(err, &d) {
+		return d
+	}
+	return nil
+}

@@ -48,6 +48,9 @@ func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compi
 		f: f, c: c, d: c.Detail.(*detail), chain: tc.Detail.(*chain), run: run, files: files,
 		byPath: make(map[string]int),
 	}
+	if isAssembly(c.Language) && namesTemporary(run.Stderr, c.Source) {
+		return nil, compile.Refuse(compile.ReasonOption, "messages name a temporary file")
+	}
 	spelled, err := f.prerequisites(ctx, c, run, files, ask)
 	if err != nil {
 		return nil, err
@@ -68,8 +71,11 @@ func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compi
 		return nil, compile.Refuse(compile.ReasonDirective, ".incbin or .include in assembler text")
 	}
 	for _, spelled := range listed {
-		path := absolute(c.Dir, spelled)
+		path := frontend.Absolute(c.Dir, spelled)
 		if _, gone := firstMissing(files, path); !gone {
+			if _, compiled := g.byPath[path]; !compiled && isAssembly(c.Language) {
+				g.union.asmFiles = true // however its directive was written
+			}
 			g.add(path)
 			g.asmAbsolute = g.asmAbsolute || g.union.asmFiles && strings.HasPrefix(spelled, "/")
 		} else if g.union.asmFiles && !isTemporary(path) && spelled != baseOf(c.Source) {
@@ -110,7 +116,7 @@ func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compi
 
 // addSpelled adds a file that the compiler itself read, as it spells it.
 func (g *gathering) addSpelled(spelled string) {
-	path := absolute(g.c.Dir, spelled)
+	path := frontend.Absolute(g.c.Dir, spelled)
 	g.add(path)
 	if strings.HasPrefix(spelled, "/") {
 		in := &g.inputs[g.byPath[path]]
@@ -133,15 +139,22 @@ func (g *gathering) facts(path string) (*facts, digest.Digest, error) {
 	if err != nil {
 		return nil, d, err
 	}
-	if known, ok := g.f.scans.get(d); ok {
+	memory := g.f.scans
+	if isAssembly(g.c.Language) {
+		memory = g.f.assemblies
+	}
+	if known, ok := memory.Get(d); ok && g.c.Language != plainAssembly {
 		return known, d, nil
 	}
 	text, d, err := g.files.Read(path, maxSource)
 	if err != nil {
 		return nil, d, err
 	}
-	said := scan(text)
-	g.f.scans.put(d, said)
+	if g.c.Language == plainAssembly {
+		return scanAssembled(text), d, nil
+	}
+	said := scanAs(text, isAssembly(g.c.Language), nil)
+	memory.Set(d, said)
 	return said, d, nil
 }
 
@@ -180,10 +193,14 @@ func (g *gathering) scanInputs() error {
 			if strings.Contains(arg, "__has_include") {
 				return compile.Refuse(compile.ReasonComputed, arg) // its operand may be anywhere
 			}
-			g.args.addSigns(scan([]byte(arg)))
+			g.args.addSigns(scanAs([]byte(arg), isAssembly(g.c.Language), nil))
+			g.args.paste = g.args.paste || strings.Contains(arg, "##")
 		}
 	}
 	g.union.addSigns(&g.args)
+	if g.union.paste || g.union.directives.glue {
+		g.union.asmFiles = g.union.asmFiles || g.union.directives.made()
+	}
 	return nil
 }
 
@@ -209,7 +226,7 @@ func (g *gathering) operators() error {
 		if err != nil || d != input.digest {
 			return compile.Refuse(compile.ReasonInputChanged, input.path)
 		}
-		input.facts = scan(text, all.operators...)
+		input.facts = scanAs(text, isAssembly(g.c.Language), all.operators)
 	}
 	return nil
 }
@@ -219,6 +236,7 @@ func (f *facts) addSigns(other *facts) {
 	f.asm = f.asm || other.asm
 	f.asmFiles = f.asmFiles || other.asmFiles
 	f.paste = f.paste || other.paste
+	f.directives.merge(other.directives)
 	f.fileNames = f.fileNames || other.fileNames
 	f.callerFile = f.callerFile || other.callerFile
 	f.location = f.location || other.location

@@ -2,9 +2,11 @@ package cc
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // through follows a name through a list of directories.
@@ -60,7 +62,7 @@ func (s *search) follow(from *directory, name string, angle bool, how lookFor) e
 func (s *search) includes(n int) error {
 	g := s.g
 	s.findOnce(n)
-	cwd := s.directory(absolute(g.c.Dir, "."))
+	cwd := s.directory(frontend.Absolute(g.c.Dir, "."))
 	gch := lookGCH
 	if g.chain.clang {
 		gch = 0
@@ -120,7 +122,7 @@ func (s *search) includes(n int) error {
 // noPCH refuses a precompiled header that clang's driver would take instead of a pre-included file.
 func (s *search) noPCH(name string) error {
 	for _, suffix := range []string{".pch", ".gch"} {
-		path := absolute(s.g.c.Dir, name+suffix)
+		path := frontend.Absolute(s.g.c.Dir, name+suffix)
 		missing, ok := firstMissing(s.g.files, path)
 		if !ok {
 			return compile.Refuse(compile.ReasonPCH, path)
@@ -225,12 +227,12 @@ func (s *search) findOnce(n int) {
 // quoted makes files that diagnostics quote inputs, or rests on their absence.
 func (s *search) quoted(stderr []byte) error {
 	for _, name := range quotedFiles(stderr) {
-		path := absolute(s.g.c.Dir, name)
+		path := frontend.Absolute(s.g.c.Dir, name)
 		if _, ok := s.g.byPath[path]; ok {
 			continue
 		}
 		if fi, err := s.g.files.Stat(path); err == nil {
-			if isRegular(fi) {
+			if fi.IsRegular() {
 				s.g.add(path)
 			}
 			continue
@@ -245,14 +247,25 @@ func (s *search) quoted(stderr []byte) error {
 // assembled rests on the absence of what gcc's assembler would have read instead of the files that it says it read: it looks
 // in the working directory first, then in the -I directories.
 func (s *search) assembled(listed []string) error {
-	dirs := []*directory{s.directory(absolute(s.g.c.Dir, "."))}
-	for _, path := range s.g.d.includeDirs {
+	dirs := []*directory{s.directory(frontend.Absolute(s.g.c.Dir, "."))}
+	for _, path := range slices.Concat(s.g.d.includeDirs, s.g.d.assemblerDirs) {
 		dirs = append(dirs, s.directory(path))
 	}
-	for _, path := range listed {
-		path = absolute(s.g.c.Dir, path)
+	for _, dir := range dirs[1+len(s.g.d.includeDirs):] {
+		if dir.missing == nil {
+			s.dirs = append(s.dirs, dir.path)
+		}
+	}
+	for _, spelled := range listed {
+		path := frontend.Absolute(s.g.c.Dir, spelled)
 		if path == s.g.c.Source {
 			continue
+		}
+		if name, ok := strings.CutPrefix(spelled, "/"); ok {
+			// .include looks for an absolute name below each directory before it takes it as it is.
+			if err := s.through(dirs, name, 0); err != nil {
+				return err
+			}
 		}
 		for i, dir := range dirs {
 			name, ok := strings.CutPrefix(path, dir.path+"/")

@@ -144,6 +144,9 @@ func (g *gathering) bindMaps(sources int) string {
 		paths = append(paths, output.Path)
 	}
 	for _, path := range paths {
+		if isAssembly(g.c.Language) && slices.ContainsFunc(g.d.maps, func(m prefixMap) bool { return strings.HasPrefix(path, m.from) && m.cuts(path) }) {
+			return "prefix-map" // gcc gives its assembler the maps in another order
+		}
 		for _, kind := range []mapKind{mapsDebug, mapsMacro, mapsOther} {
 			if _, cuts := g.d.mapping(path, mapsFile, kind); cuts {
 				return "prefix-map"

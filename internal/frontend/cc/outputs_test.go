@@ -27,8 +27,11 @@ func layout(t *testing.T) string {
 		t.Fatal(err)
 	}
 	text := "#include \"h.h\"\nint f(int a) { return a + 1; }\n"
-	for _, name := range []string{"x.c", "two.dots.c", "noext", "sub/deep.c", "x.cc", "x.s"} {
+	for _, name := range []string{"x.c", "two.dots.c", "noext", "sub/deep.c", "x.cc"} {
 		write(t, dir, name, text)
+	}
+	for _, name := range []string{"x.s", "x.S", "x.sx", "noasm"} {
+		write(t, dir, name, "# don't\n.globl f\nf: .byte 1\n")
 	}
 	write(t, dir, "h.h", "int f(int);\n")
 	write(t, dir, "sub/h.h", "int f(int);\n")
@@ -115,6 +118,23 @@ var outputLines = []string{
 	"-c x.c -I sub -iquote . -isystem sub -idirafter sub -include h.h",
 	"-c x.c -Wall -Wextra -Werror=format -std=gnu11 -march=x86-64 -fPIC -fno-plt -pthread -l m -Lsub -Wl,-O1",
 	"@args",
+	"-c x.S",
+	"-c x.S -MD -o sub/y.o",
+	"-c x.S -MMD -MP -MT foo -o y",
+	"-c x.S -MD -MF q.d -o y.o",
+	"-c x.S -Wp,-MMD,.y.o.d -o y.o",
+	"-c x.S -g -gsplit-dwarf -o y.o",
+	"-c x.S -MD --coverage -fstack-usage -O2 -std=gnu99 -flto",
+	"-c x.S -Xassembler --noexecstack",
+	"-c x.c --include=h.h --imacros h.h",
+	"-c x.S -Wa,--noexecstack -Wa,-I,sub -Isub -pipe",
+	"-c -x assembler-with-cpp noasm -MD",
+	"-c -x assembler-with-cpp x.s -MD",
+	"-c x.s",
+	"-c x.s -MD -o sub/y.o",
+	"-c x.s -Wp,-MMD,.y.o.d -o y.o",
+	"-c -x assembler x.S -MD -MF q.d",
+	"-c x.s -g -gsplit-dwarf",
 }
 
 // TestOutputs runs gcc and clang and compares the files they wrote with those that Parse announced.
@@ -186,16 +206,16 @@ func tree(t *testing.T, dir string) []string {
 // TestReplaced writes over existing outputs and compares what became of inode and mode with Output.Replaced.
 func TestReplaced(t *testing.T) {
 	for _, name := range []string{"gcc", "clang"} {
-		for _, old := range []string{"", "old"} {
-			t.Run(fmt.Sprintf("%s over %q", name, old), func(t *testing.T) {
+		for _, tt := range []struct{ source, old string }{{"x.c", ""}, {"x.c", "old"}, {"x.S", ""}, {"x.S", "old"}} {
+			t.Run(fmt.Sprintf("%s %s over %q", name, tt.source, tt.old), func(t *testing.T) {
 				program := lookPath(t, name)
 				dir := layout(t)
-				args := strings.Fields("-c x.c -MD -g -gsplit-dwarf --coverage -fstack-usage")
+				args := strings.Fields("-c -MD -g -gsplit-dwarf --coverage -fstack-usage " + tt.source)
 				inv := &compile.Invocation{Program: program, Args: args, Dir: dir}
 				held := map[string]*os.File{}
 				for _, ext := range []string{".o", ".d", ".dwo", ".gcno", ".su"} {
 					path := filepath.Join(dir, "x"+ext)
-					write(t, dir, "x"+ext, old)
+					write(t, dir, "x"+ext, tt.old)
 					if err := os.Chmod(path, 0o600); err != nil {
 						t.Fatal(err)
 					}

@@ -13,7 +13,7 @@ import (
 // Match implements frontend.Frontend.
 func (*Frontend) Match(base string) bool { return Shimmable(base) }
 
-// Parse implements frontend.Frontend. It understands compiles of one C or C++ source to an object, nothing else.
+// Parse implements frontend.Frontend. It understands compiles of one C, C++ or assembly source to an object, nothing else.
 func (*Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compile.Compilation, *compile.Decline) {
 	p := parser{inv: inv, files: files, lstat: lstat, det: &detail{}}
 	c, d := p.parse()
@@ -33,7 +33,7 @@ func (p *parser) known() *compile.Compilation {
 		c.Kind = "clang"
 	}
 	if len(p.sources) > 0 {
-		c.Source = absolute(p.inv.Dir, p.sources[0].arg)
+		c.Source = frontend.Absolute(p.inv.Dir, p.sources[0].arg)
 	}
 	return c
 }
@@ -124,7 +124,7 @@ func (p *parser) resolve(name string) string {
 		if err != nil {
 			break
 		}
-		path = absolute(path[:strings.LastIndexByte(path, '/')+1], target)
+		path = frontend.Absolute(path[:strings.LastIndexByte(path, '/')+1], target)
 		next, ok := driverName(baseOf(path))
 		if !ok {
 			break
@@ -228,9 +228,16 @@ func (p *parser) finish(responses []string) (*compile.Compilation, *compile.Decl
 		c.Kind = "clang"
 	}
 	p.det.sourceArg = src.arg
-	c.Dirs = slices.Concat(p.det.quoteDirs, p.det.includeDirs, p.det.systemDirs, p.det.afterDirs)
-	c.Source = absolute(inv.Dir, src.arg)
-	if src.given != "" && src.given != "none" {
+	c.Dirs = slices.Concat(p.det.quoteDirs, p.det.includeDirs, p.det.systemDirs, p.det.afterDirs, p.det.assemblerDirs)
+	c.Source = frontend.Absolute(inv.Dir, src.arg)
+	if isAssembly(src.lang) {
+		if d := p.assembly(); d != nil {
+			return nil, d
+		}
+		if src.lang == plainAssembly {
+			p.det.userDeps = depsNone // whatever is asked for, nothing is written
+		}
+	} else if src.given != "" && src.given != "none" {
 		p.det.probeArgs = append(p.det.probeArgs, "-x", src.lang)
 	}
 	c.PerSource = perSource(c.Source)
@@ -240,7 +247,7 @@ func (p *parser) finish(responses []string) (*compile.Compilation, *compile.Decl
 			return nil, compile.Refuse(compile.ReasonArguments, path)
 		}
 	}
-	if info, err := p.files.Stat(c.Source); err != nil || !isRegular(info) {
+	if info, err := p.files.Stat(c.Source); err != nil || !info.IsRegular() {
 		return nil, compile.Refuse(compile.ReasonInput, src.arg)
 	}
 	c.Inputs = append(c.Inputs, c.Source)

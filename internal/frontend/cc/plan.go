@@ -39,7 +39,7 @@ func (f *Frontend) Plan(c *compile.Compilation, tc *compile.Toolchain, scratch s
 // hidesDeps reports whether a hidden -MD tells what the compiler read: there is no dependency output of the user's, nor
 // an option that means something only with one.
 func hidesDeps(c *compile.Compilation) bool {
-	if c.Detail.(*detail).userDeps != depsNone {
+	if c.Detail.(*detail).userDeps != depsNone || c.Language == plainAssembly {
 		return false
 	}
 	return !slices.ContainsFunc(c.Args, func(arg string) bool {
@@ -48,12 +48,12 @@ func hidesDeps(c *compile.Compilation) bool {
 }
 
 // hidesAssembler reports whether gcc's assembler is asked. -Wa splits at commas, so a path with one cannot be given; and
-// objects for link-time optimisation record the assembler's options.
+// objects for link-time optimisation record the assembler's options: those that gcc itself makes.
 func hidesAssembler(c *compile.Compilation, tc *compile.Toolchain, scratch string) bool {
 	if tc.Detail.(*chain).clang || strings.Contains(scratch, ",") {
 		return false
 	}
-	return !slices.ContainsFunc(c.Args, func(arg string) bool { return strings.HasPrefix(arg, "-flto") })
+	return isAssembly(c.Language) || !slices.ContainsFunc(c.Args, func(arg string) bool { return strings.HasPrefix(arg, "-flto") })
 }
 
 // prerequisites returns the files that the compiler read, as it spells them, the source first.
@@ -61,6 +61,8 @@ func (f *Frontend) prerequisites(ctx context.Context, c *compile.Compilation, ru
 	d := c.Detail.(*detail)
 	var text []byte
 	switch path := d.depFile; {
+	case c.Language == plainAssembly:
+		return nil, nil
 	case hidesDeps(c):
 		path = run.Plan.Scratch + scratchDeps
 		fallthrough

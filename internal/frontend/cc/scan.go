@@ -3,9 +3,9 @@ package cc
 import (
 	"bytes"
 	"slices"
-	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
 // facts is what one source file says that matters to its users, whatever the macros are: a lexical scan cannot know which
@@ -28,8 +28,10 @@ type facts struct {
 	location    bool       // source_location; fileNames is set, too
 	paste       bool       // the ## operator
 
+	directives directiveWords // of an assembly source
+
 	lines        []string // absolute paths that #line gives
-	lineComputed bool     // a #line whose name is a macro or holds escapes
+	lineComputed bool     // a #line whose name is a macro or holds escapes, or one of the assembler's directives that name files
 
 	time timeWords
 }
@@ -90,6 +92,7 @@ func (f *facts) merge(other *facts) {
 		f.addLine(name)
 	}
 	f.lineComputed = f.lineComputed || other.lineComputed
+	f.directives.merge(other.directives)
 	f.time.merge(other.time)
 }
 
@@ -113,26 +116,30 @@ func (f *facts) addLine(name string) {
 // strings, digit separators) it is read in each way and the answers are united, so the facts hold in all of them.
 //
 // operators are macros that some other file makes stand for __has_include: their uses are read as such.
-func scan(text []byte, operators ...operator) *facts {
+func scan(text []byte, operators ...operator) *facts { return scanAs(text, false, operators) }
+
+// scanAs is scan for a text that is part of an assembly source, or not. The preprocessor reads both alike (where a quote has no partner, the
+// rest of its line is one token), but for lines that start with # and are no directive: an assembler's comments.
+func scanAs(text []byte, assembly bool, operators []operator) *facts {
 	if loneReturn(text) {
 		// clang ends a line there and gcc does not.
 		return &facts{refuse: "carriage return within a line"}
 	}
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // a byte order mark is before the first line
-	united := &facts{}
+	united := &facts{asm: assembly}
 	texts := [][]byte{text}
 	if plain := replaceTrigraphs(text); plain != nil {
 		texts = append(texts, plain)
 	}
 	for _, t := range texts {
 		joined, seams := joinLines(t)
-		l := lexer{b: joined, seams: seams, operators: operators, rawStrings: true, digitQuotes: true, facts: united}
+		l := lexer{b: joined, seams: seams, assembly: assembly, operators: operators, rawStrings: true, digitQuotes: true, facts: united}
 		l.run()
 		sawRaw, sawQuotes := l.sawRaw, l.sawDigitQuote
 		if sawRaw || sawQuotes {
 			for way := range 3 {
 				other := &facts{}
-				l := lexer{b: joined, seams: seams, operators: operators, rawStrings: way&1 != 0, digitQuotes: way&2 != 0, facts: other}
+				l := lexer{b: joined, seams: seams, assembly: assembly, operators: operators, rawStrings: way&1 != 0, digitQuotes: way&2 != 0, facts: other}
 				l.run()
 				united.merge(other)
 			}
@@ -214,37 +221,7 @@ func joinLines(text []byte) (joined []byte, seams []int) {
 	}
 }
 
-// scanMemory remembers the facts of texts by digest. It holds at most two generations of maxScans files: when the young
-// one is full, the old one is forgotten, so what is used stays.
-type scanMemory struct {
-	mu         sync.Mutex // guards both maps
-	young, old map[digest.Digest]*facts
-}
+// scanMemory remembers the facts of texts by digest: of 16,384 headers, a few hundred bytes each.
+type scanMemory = recent.Map[digest.Digest, *facts]
 
-// maxScans bounds a generation: 8,192 headers of at most a few hundred bytes of facts, about 5 MB.
-const maxScans = 8192
-
-func (m *scanMemory) get(d digest.Digest) (*facts, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	f, ok := m.young[d]
-	if !ok {
-		if f, ok = m.old[d]; ok {
-			m.putLocked(d, f)
-		}
-	}
-	return f, ok
-}
-
-func (m *scanMemory) put(d digest.Digest, f *facts) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.putLocked(d, f)
-}
-
-func (m *scanMemory) putLocked(d digest.Digest, f *facts) {
-	if m.young == nil || len(m.young) >= maxScans {
-		m.old, m.young = m.young, make(map[digest.Digest]*facts)
-	}
-	m.young[d] = f
-}
+func newScanMemory() *scanMemory { return recent.New[digest.Digest, *facts](16_384) }

@@ -11,6 +11,9 @@ import (
 
 // literal takes the content of a string literal.
 func (l *lexer) literal(content []byte) {
+	if l.assembly {
+		l.facts.directiveText(assemblerText(content))
+	}
 	l.joined = append(l.joined, content...)
 	if l.asmDepth > 0 {
 		l.asmText = append(l.asmText, content...)

@@ -33,7 +33,7 @@ func (l *lexer) directive() {
 		l.operand(kindEmbed)
 	case "define":
 		l.skipBlanks()
-		l.defined = l.i
+		l.defined, l.defining = l.i, true
 		l.definedName()
 	case "if", "elif":
 		l.condition = true

@@ -10,6 +10,7 @@ type lexer struct {
 	seams []int
 	facts *facts
 
+	assembly  bool       // the words of directives count
 	operators []operator // see scan
 
 	rawStrings    bool // R"x(...)x" is one string
@@ -20,6 +21,7 @@ type lexer struct {
 	defined   int  // offset of the name that #define is defining, else 0
 	named     int  // offset of the name that #ifdef, #undef or the like looks at, else 0
 	condition bool // in the line of an #if or #elif
+	defining  bool // in that of a #define
 
 	// Adjacent string literals are one string to the compiler.
 	joined []byte
@@ -96,7 +98,7 @@ func (l *lexer) run() {
 		case newline:
 			l.i++
 			lineStart = true
-			l.condition = false
+			l.condition, l.defining = false, false
 		case letter:
 			j := i + 1
 			for j < len(b) && isName[b[j]] {
@@ -105,6 +107,9 @@ func (l *lexer) run() {
 			l.i = j
 			if telling[b[i]] || b[j-1] == '_' {
 				l.name(i, j, lineStart)
+			}
+			if l.assembly {
+				l.facts.directiveWord(b[i:j], i > 0 && b[i-1] == '.')
 			}
 			if len(l.operators) > 0 {
 				l.operator(i, string(b[i:j]))
@@ -122,6 +127,9 @@ func (l *lexer) run() {
 			}
 		case digit:
 			l.number()
+			if l.assembly {
+				l.facts.directiveText(b[i:l.i])
+			}
 			lineStart = false
 			l.endString()
 		case slash:
@@ -135,6 +143,9 @@ func (l *lexer) run() {
 			lineStart = false
 		case apostrophe:
 			l.i = l.endQuoted(i+1, '\'')
+			if l.assembly {
+				l.facts.directiveText(b[i:l.i]) // 'a is one character; what follows is code
+			}
 			lineStart = false
 			l.endString()
 		case hash:
@@ -144,7 +155,7 @@ func (l *lexer) run() {
 				l.directive()
 			} else {
 				if i+1 < len(b) && b[i+1] == '#' {
-					l.facts.paste = true
+					l.facts.paste = l.facts.paste || l.defining || !l.assembly // elsewhere it is a comment
 					l.i++
 				}
 				l.i++

@@ -34,14 +34,25 @@ var assemblerFlags = map[string]bool{
 	"--noexecstack": true, "--execstack": true, "--fatal-warnings": true, "--no-warn": true, "-W": true, "--warn": true,
 	"--32": true, "--64": true, "--x32": true, "--traditional-format": true, "--divide": true, "-J": true, "-K": true,
 	"--nocompress-debug-sections": true, "-EB": true, "-EL": true, "-many": true, "--generate-missing-build-notes=no": true,
-	"--generate-missing-build-notes=yes": true, "--elf-stt-common=no": true, "--elf-stt-common=yes": true, "-n": true, "-Qy": true, "-Qn": true,
+	"--generate-missing-build-notes=yes": true, "-L": true, "--keep-locals": true, "-R": true, "--elf-stt-common=no": true, "--elf-stt-common=yes": true, "-n": true, "-Qy": true, "-Qn": true,
 }
 
-// assemblerList reads the words of a -Wa, argument. Debug information that the assembler writes holds the working directory.
-func (p *parser) assemblerList(arg string) {
-	for w := range strings.SplitSeq(arg[len("-Wa,"):], ",") {
-		switch {
+// assemblerWords reads the words of an argument for the assembler. Debug information that the assembler writes holds the working directory.
+func (p *parser) assemblerWords(words []string, arg string) {
+	for i := 0; i < len(words); i++ {
+		switch w := words[i]; {
 		case assemblerFlags[w]:
+		case w == "--defsym" && i+1 < len(words): // a symbol and a number
+			i++
+		case strings.HasPrefix(w, "--defsym="):
+		case strings.HasPrefix(w, "-I"):
+			dir := w[len("-I"):]
+			if i++; dir == "" && i < len(words) {
+				dir = words[i]
+			} else {
+				i--
+			}
+			p.directory(&p.det.assemblerDirs, arg, dir)
 		case w == "-g" || w == "--gen-debug" || strings.HasPrefix(w, "--gdwarf") || strings.HasPrefix(w, "--gstabs") || w == "-gdwarf-2":
 			p.bind("assembler debug info")
 		case strings.HasPrefix(w, "--compress-debug-sections"):

@@ -2,16 +2,12 @@ package cc
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
-	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/toolchain"
 )
 
 var _ frontend.Frontend = (*Frontend)(nil)
@@ -40,46 +36,17 @@ func (f *Frontend) toolchain(ctx context.Context, c *compile.Compilation, files 
 	if err != nil {
 		return nil, err
 	}
-	patience := time.NewTimer(flightPatience)
-	defer patience.Stop()
-	for {
-		known, flight, first := f.chains.join(key)
-		switch {
-		case known != nil && known.current(files):
-			return known.toolchain, known.refusal()
-		case !first && flight != nil:
-			select {
-			case <-flight.done:
-				if flight.found == nil {
-					continue // its caller failed or gave up; perhaps we do not
-				}
-				return flight.found.toolchain, flight.found.refusal()
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			case <-patience.C:
-				// Whoever asks may be stopped, or gone; ask alone.
-				found, err := probeChain(ctx, c, files, ask)
-				if err != nil {
-					return nil, err
-				}
-				return found.toolchain, found.refusal()
-			}
-		}
-		if !first {
-			f.chains.forget(key, known)
-			continue
-		}
-		found, err := probeChain(ctx, c, files, ask)
-		f.chains.finish(key, flight, found)
-		if err != nil {
-			return nil, err
-		}
-		return found.toolchain, found.refusal()
+	known, err := f.chains.Find(ctx, []toolchain.Key{key},
+		func(known *toolchain.Answer) bool { return known.Basis.Current(files) },
+		func() (*toolchain.Answer, toolchain.Key, error) {
+			found, err := f.probeChain(ctx, c, files, ask)
+			return found, key, err
+		})
+	if err != nil {
+		return nil, err
 	}
+	return known.Toolchain, known.Refusal()
 }
-
-// flightPatience bounds the wait for somebody else who asks the same compiler.
-const flightPatience = 10 * time.Second
 
 // chainVariables are those that decide which files make up a compiler, or what it answers when asked.
 var chainVariables = []string{
@@ -89,24 +56,9 @@ var chainVariables = []string{
 	"SDKROOT", "SYSROOT", "DEVELOPER_DIR",
 }
 
-// chainKey names a question: which compiler, asked with what. A compiler finds its parts relative to where it lies, so a link
-// that leads to an equal program elsewhere is another compiler.
-type chainKey struct {
-	program digest.Digest
-	id      fileID
-	rest    string
-}
-
-func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) {
+// chainKeyOf names what is asked: which compiler, with which arguments and variables that change its answer.
+func chainKeyOf(c *compile.Compilation, files frontend.Files) (toolchain.Key, error) {
 	d := c.Detail.(*detail)
-	fi, err := files.Stat(c.Program)
-	if err != nil {
-		return chainKey{}, compile.Refuse(compile.ReasonCompiler, c.Program)
-	}
-	program, err := files.ToolDigest(c.Program)
-	if err != nil {
-		return chainKey{}, compile.Refuse(compile.ReasonCompiler, c.Program)
-	}
 	var b strings.Builder
 	b.Grow(512)
 	part := func(s string) {
@@ -121,7 +73,7 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) 
 		relative = relative || dependsOnDir(arg)
 		if path, ok := rootValue(d.probeArgs, i); ok {
 			// gcc resolves links in its sysroot: where they lead is part of the answer.
-			real, err := filepath.EvalSymlinks(absolute(c.Dir, path))
+			real, err := filepath.EvalSymlinks(frontend.Absolute(c.Dir, path))
 			if err != nil {
 				real = "-"
 			}
@@ -146,7 +98,7 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (chainKey, error) 
 	if relative {
 		part(c.Dir)
 	}
-	return chainKey{program: program, id: fileID{fi.Dev, fi.Ino}, rest: b.String()}, nil
+	return toolchain.KeyOf(c, files, b.String())
 }
 
 // rootValue returns the directory that args[i] names as the root of a compiler's own files.
@@ -186,134 +138,4 @@ func hasRelative(list string) bool {
 		}
 	}
 	return false
-}
-
-// knownChain is an answer and what it rests on.
-type knownChain struct {
-	toolchain *compile.Toolchain
-	refused   *compile.Decline // instead of a toolchain
-	files     []watchedFile
-	absent    []place
-	listings  []listing
-}
-
-type watchedFile struct {
-	path   string
-	digest digest.Digest
-}
-
-// listing is the part of a directory's contents that a compiler looks through.
-type listing struct {
-	dir, prefix, suffix string
-	names               []string
-}
-
-func (l *listing) read(files frontend.Files) ([]string, error) {
-	all, err := files.Names(l.dir)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, name := range all {
-		if strings.HasPrefix(name, l.prefix) && strings.HasSuffix(name, l.suffix) {
-			names = append(names, name)
-		}
-	}
-	return names, nil
-}
-
-// refusal returns refused as an error that is nil where there is none.
-func (k *knownChain) refusal() error {
-	if k.refused != nil {
-		return k.refused
-	}
-	return nil
-}
-
-// current reports whether everything the answer rests on is as it was.
-func (k *knownChain) current(files frontend.Files) bool {
-	for _, w := range k.files {
-		if d, err := files.ToolDigest(w.path); err != nil || d != w.digest {
-			return false
-		}
-	}
-	for _, p := range k.absent {
-		if files.Exists(p.dir, p.name) {
-			return false
-		}
-	}
-	for i := range k.listings {
-		names, err := k.listings[i].read(files)
-		if err != nil || !slices.Equal(names, k.listings[i].names) {
-			return false
-		}
-	}
-	return true
-}
-
-// chainMemory remembers answers, and who is asking at the moment. Beyond maxChains all are forgotten: a build has a
-// handful, and asking again costs some milliseconds.
-type chainMemory struct {
-	mu      sync.Mutex // guards both maps
-	known   map[chainKey]*knownChain
-	flights map[chainKey]*chainFlight
-}
-
-const maxChains = 256
-
-// chainFlight is a question that somebody is asking. found is set before done is closed; nil says that the asking failed.
-type chainFlight struct {
-	done  chan struct{}
-	found *knownChain
-}
-
-// join returns what is known under key, else the flight that is under way, else a new one of which the caller is the first.
-func (m *chainMemory) join(key chainKey) (known *knownChain, flight *chainFlight, first bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if known := m.known[key]; known != nil {
-		return known, nil, false
-	}
-	if flight := m.flights[key]; flight != nil {
-		return nil, flight, false
-	}
-	flight = &chainFlight{done: make(chan struct{})}
-	if m.flights == nil {
-		m.flights = make(map[chainKey]*chainFlight)
-	}
-	m.flights[key] = flight
-	return nil, flight, true
-}
-
-// finish ends a flight; found is nil where the asking failed.
-func (m *chainMemory) finish(key chainKey, flight *chainFlight, found *knownChain) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.flights, key)
-	if found != nil {
-		if m.known == nil || len(m.known) >= maxChains {
-			m.known = make(map[chainKey]*knownChain)
-		}
-		m.known[key] = found
-	}
-	flight.found = found
-	close(flight.done)
-}
-
-// forget drops an answer that is no longer current, unless it has been replaced already.
-func (m *chainMemory) forget(key chainKey, known *knownChain) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known[key] == known {
-		delete(m.known, key)
-	}
-}
-
-// asDecline returns the Decline that err is, or nil.
-func asDecline(err error) *compile.Decline {
-	var d *compile.Decline
-	if errors.As(err, &d) {
-		return d
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // integratedTargets are the targets for which clang assembles by itself.
@@ -13,7 +14,7 @@ var integratedTargets = []string{"x86_64", "i386", "i486", "i586", "i686", "aarc
 // clang adds what clang consists of: configuration files, the lists of its sanitizers; and rests on the gcc installations
 // it chose from.
 func (p *probe) clang(v verbose) error {
-	for _, arg := range p.c.Args {
+	for _, arg := range p.C.Args {
 		if arg == "-fno-integrated-as" || arg == "-no-integrated-as" {
 			return compile.Refuse(compile.ReasonOption, arg)
 		}
@@ -23,61 +24,57 @@ func (p *probe) clang(v verbose) error {
 		integrated = integrated || strings.HasPrefix(v.triple, target)
 	}
 	if !integrated || strings.Contains(v.triple, "aix") {
-		return p.refuse("clang's target %q may use an external assembler", v.triple)
+		return p.Refuse("clang's target %q may use an external assembler", v.triple)
 	}
-	if v.cc1 != "" && v.cc1 != p.c.Program {
-		if err := p.program("cc1", absolute(p.c.Dir, v.cc1)); err != nil {
+	if v.cc1 != "" && v.cc1 != p.C.Program {
+		if err := p.program("cc1", frontend.Absolute(p.C.Dir, v.cc1)); err != nil {
 			return err
 		}
 	}
 	for _, path := range v.configs {
-		path = absolute(p.c.Dir, path)
-		text, _, err := p.files.Read(path, 1<<20)
+		path = frontend.Absolute(p.C.Dir, path)
+		if err := p.part("configuration "+filepath.Base(path), path); err != nil {
+			return err
+		}
+		text, _, err := p.Files.Read(path, 1<<20)
 		if err != nil {
-			return p.refuse("%v", err)
+			return p.Refuse("%v", err)
 		}
 		if word := strangeConfiguration(string(text)); word != "" {
-			return p.refuse("%s in %s", word, path)
-		}
-		if err := p.file("configuration "+filepath.Base(path), path); err != nil {
-			return err
+			return p.Refuse("%s in %s", word, path)
 		}
 	}
 	dirs := v.configDirs
-	for _, dir := range []string{filepath.Dir(p.c.Program), v.installedDir, filepath.Dir(v.cc1)} {
+	for _, dir := range []string{filepath.Dir(p.C.Program), v.installedDir, filepath.Dir(v.cc1)} {
 		if dir != "" && dir != "." {
 			dirs = append(dirs, dir)
 		}
 	}
 	for _, name := range []string{"CLANG_CONFIG_FILE_SYSTEM_DIR", "CLANG_CONFIG_FILE_USER_DIR"} {
-		if dir, ok := p.c.Getenv(name); ok && dir != "" {
+		if dir, ok := p.C.Getenv(name); ok && dir != "" {
 			dirs = append(dirs, dir)
 		}
 	}
 	for _, dir := range dirs {
-		if dir = absolute(p.c.Dir, dir); p.seen["configs "+dir] {
-			continue
-		}
-		p.seen["configs "+dir] = true
-		if _, err := p.list(dir, "", ".cfg"); err != nil {
+		if _, err := p.List(frontend.Absolute(p.C.Dir, dir), "", ".cfg"); err != nil {
 			return err
 		}
 	}
 	for _, installation := range v.installations {
-		if err := p.installationParents(absolute(p.c.Dir, installation)); err != nil {
+		if err := p.GCCInstallation(frontend.Absolute(p.C.Dir, installation)); err != nil {
 			return err
 		}
 	}
 	if v.resourceDir == "" {
 		return nil
 	}
-	share := under(absolute(p.c.Dir, v.resourceDir), "share")
-	names, err := p.list(share, "", "list.txt")
+	share := frontend.Under(frontend.Absolute(p.C.Dir, v.resourceDir), "share")
+	names, err := p.List(share, "", "list.txt")
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := p.file("resource "+name, under(share, name)); err != nil {
+		if err := p.part("resource "+name, frontend.Under(share, name)); err != nil {
 			return err
 		}
 	}
@@ -110,21 +107,4 @@ func strangeConfiguration(text string) string {
 		}
 	}
 	return ""
-}
-
-// installationParents rests on which gcc versions, targets and kinds of installation lie beside a candidate, which is
-// spelled PREFIX/lib/gcc/TARGET/VERSION.
-func (p *probe) installationParents(path string) error {
-	prefixes := []string{"", "", "gcc"}
-	for _, prefix := range prefixes {
-		path = directoryOf(path)
-		if p.seen["parent "+path] {
-			continue
-		}
-		p.seen["parent "+path] = true
-		if _, err := p.list(path, prefix, ""); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,9 +1,6 @@
 package cc
 
 import (
-	"debug/elf"
-	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -158,106 +155,6 @@ func quotedWords(line string) []string {
 		words = append(words, word.String())
 	}
 	return words
-}
-
-// readSearchDirs reads what -print-search-dirs prints: where programs, and where libraries and specs, are looked for.
-func readSearchDirs(text []byte, cwd string) (programs, libraries []string) {
-	for line := range strings.SplitSeq(string(text), "\n") {
-		for prefix, dirs := range map[string]*[]string{"programs: =": &programs, "libraries: =": &libraries} {
-			list, ok := strings.CutPrefix(line, prefix)
-			if !ok {
-				continue
-			}
-			for dir := range strings.SplitSeq(list, ":") {
-				if dir != "" {
-					*dirs = append(*dirs, absolute(cwd, dir))
-				}
-			}
-		}
-	}
-	return programs, libraries
-}
-
-// library is a shared library as a program asks for it and where it was found.
-type library struct{ name, path string }
-
-// readLibraryList reads what a dynamic loader's --list prints: "name => path (address)", or "path (address)" for the loader.
-func readLibraryList(text []byte) ([]library, error) {
-	var libraries []library
-	for line := range strings.SplitSeq(string(text), "\n") {
-		line = strings.TrimSpace(line)
-		name, path, arrow := strings.Cut(line, " => ")
-		if !arrow {
-			path = line
-		}
-		if at := strings.LastIndex(path, " (0x"); at >= 0 {
-			path = path[:at]
-		} else if arrow {
-			return nil, fmt.Errorf("library %s: %s", name, path)
-		}
-		if !strings.HasPrefix(path, "/") {
-			continue // the kernel's own, which has no file
-		}
-		if !arrow || strings.Contains(name, "/") {
-			name = baseOf(path)
-		}
-		libraries = append(libraries, library{name, path})
-	}
-	return libraries, nil
-}
-
-// image is what a program's file says about its loading.
-type image struct {
-	interpreter string   // "" for a static program
-	libDirs     []string // DT_RPATH and DT_RUNPATH, $ORIGIN resolved
-}
-
-// readElf reads an ELF program's headers. It opens the file itself, because a cc1 has 30 MB of which a few hundred bytes
-// matter; the content is watched by digest in any case.
-func readElf(path string) (image, error) {
-	head := make([]byte, 4)
-	file, err := os.Open(path)
-	if err != nil {
-		return image{}, err
-	}
-	defer file.Close()
-	if _, err := file.ReadAt(head, 0); err == nil && string(head[:2]) == "#!" {
-		return image{}, fmt.Errorf("a script")
-	}
-	program, err := elf.NewFile(file)
-	if err != nil {
-		return image{}, fmt.Errorf("not an ELF program")
-	}
-	var im image
-	for _, segment := range program.Progs {
-		if segment.Type != elf.PT_INTERP || segment.Filesz > 4096 {
-			continue
-		}
-		name := make([]byte, segment.Filesz)
-		if _, err := segment.ReadAt(name, 0); err != nil {
-			return image{}, fmt.Errorf("read interpreter: %w", err)
-		}
-		im.interpreter = strings.TrimRight(string(name), "\x00")
-	}
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return image{}, err
-	}
-	for _, tag := range []elf.DynTag{elf.DT_RPATH, elf.DT_RUNPATH} {
-		lists, err := program.DynString(tag)
-		if err != nil {
-			continue // no dynamic section
-		}
-		for _, list := range lists {
-			for dir := range strings.SplitSeq(list, ":") {
-				dir = strings.NewReplacer("$ORIGIN", filepath.Dir(real), "${ORIGIN}", filepath.Dir(real)).Replace(dir)
-				if filepath.IsAbs(dir) {
-					im.libDirs = append(im.libDirs, dir)
-				}
-			}
-		}
-	}
-	return im, nil
 }
 
 // readMajor reads the number at the start of a version.

@@ -46,7 +46,7 @@ func TestToolchainParts(t *testing.T) {
 			t.Errorf("Toolchain of %s: %v", program, err)
 			continue
 		}
-		t.Logf("%s: files %v\nabsent %v\nfacts %q\n%d probes", base, tc.Files, tc.Absent, tc.Facts, len(p.ask.asked))
+		t.Logf("%s: files %v\nfacts %q\n%d probes", base, tc.Files, tc.Facts, len(p.ask.asked))
 		for _, role := range want[base] {
 			if !slices.Contains(roles(tc), role) {
 				t.Errorf("Toolchain of %s lacks %q: %v", program, role, roles(tc))
@@ -236,6 +236,45 @@ func TestToolchainConfiguration(t *testing.T) {
 	if _, err := p.toolchain("-c", "m.c"); asDecline(err) == nil {
 		t.Errorf("Toolchain with -include in a configuration file: error %v, want a refusal", err)
 	}
+	p.write("i386.cfg", "-Wall\n")
+	if _, err := p.toolchain("-c", "m.c"); err != nil {
+		t.Errorf("Toolchain after that was taken out: error %v", err)
+	}
+}
+
+// Cargo calls gcc with several values of LD_LIBRARY_PATH, which hold none of its libraries: the loader is not asked for each.
+func TestToolchainLoader(t *testing.T) {
+	program := compilers(t, "gcc")[0]
+	p := newProject(t, program, map[string]string{"m.c": "int x;\n", "lib/other": ""})
+	loader := func(what string, want bool) *compile.Toolchain {
+		t.Helper()
+		before := len(p.ask.asked)
+		tc, err := p.toolchain("-c", "m.c")
+		if err != nil {
+			t.Fatalf("%s: Toolchain: %v", what, err)
+		}
+		got := slices.ContainsFunc(p.ask.asked[before:], func(argv []string) bool { return len(argv) > 1 && argv[1] == "--list" })
+		if got != want {
+			t.Errorf("%s: Toolchain asked the loader: %t, want %t", what, got, want)
+		}
+		return tc
+	}
+	first := loader("first", true)
+	i := slices.IndexFunc(first.Files, func(f compile.ToolFile) bool { return f.Role == "library libc.so.6" })
+	if i < 0 {
+		t.Skipf("%s loads no libc.so.6: %v", program, roles(first))
+	}
+	p.setenv("LD_LIBRARY_PATH=" + p.dir + "/lib")
+	if tc := loader("a directory without libraries", false); !slices.Equal(tc.Files, first.Files) {
+		t.Errorf("Toolchain has %v, want the same as without LD_LIBRARY_PATH: %v", tc.Files, first.Files)
+	}
+	if err := copyFile(filepath.Join(p.dir, "lib", "libc.so.6"), first.Files[i].Path); err != nil {
+		t.Fatal(err)
+	}
+	tc := loader("a libc in that directory", true)
+	if !slices.ContainsFunc(tc.Files, func(f compile.ToolFile) bool { return f.Path == filepath.Join(p.dir, "lib", "libc.so.6") }) {
+		t.Errorf("Toolchain has %v, want the libc of LD_LIBRARY_PATH", tc.Files)
+	}
 }
 
 // -march=native is recorded as what the driver made of it.
@@ -379,7 +418,7 @@ func BenchmarkToolchain(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			b.Logf("%d files, %d absent names", len(tc.Files), len(tc.Absent))
+			b.Logf("%d files", len(tc.Files))
 			for b.Loop() {
 				if _, err := f.Toolchain(b.Context(), c, files, ask); err != nil {
 					b.Fatal(err)

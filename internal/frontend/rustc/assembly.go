@@ -51,7 +51,7 @@ func (g *gathering) directives(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if known, ok := g.f.holding.get(d); ok {
+	if known, ok := g.f.holding.Get(d); ok {
 		return known, nil
 	}
 	content, d, err := g.files.Read(path, maxCrate)
@@ -62,6 +62,6 @@ func (g *gathering) directives(path string) ([]string, error) {
 	if m := directive.Find(content); m != nil {
 		found = []string{string(m)}
 	}
-	g.f.holding.put(d, found)
+	g.f.holding.Set(d, found)
 	return found, nil
 }

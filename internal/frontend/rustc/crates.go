@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
 // maxCrate bounds a crate's file that is searched for the names of what it loads.
@@ -43,7 +43,7 @@ func (p *parser) loaded() *compile.Decline {
 		metadata := path
 		if stem, ok := strings.CutSuffix(path, ".rlib"); ok {
 			// A library's metadata lies beside it, as a file that is read sooner.
-			if info, err := p.files.Stat(stem + ".rmeta"); err == nil && isRegular(info) {
+			if info, err := p.files.Stat(stem + ".rmeta"); err == nil && info.IsRegular() {
 				metadata = stem + ".rmeta"
 				add(metadata)
 			}
@@ -145,7 +145,7 @@ func (g *gathering) plainCrates() ([]string, error) {
 
 // known refuses what is no plain file.
 func (p *parser) known(path string) *compile.Decline {
-	if info, err := p.files.Stat(path); err != nil || !isRegular(info) {
+	if info, err := p.files.Stat(path); err != nil || !info.IsRegular() {
 		return compile.Refuse(compile.ReasonInput, path)
 	}
 	return nil
@@ -185,7 +185,7 @@ func (f *Frontend) loads(path string, contentOf func(string) (digest.Digest, err
 	if err != nil {
 		return nil, err
 	}
-	if known, ok := f.crates.get(d); ok {
+	if known, ok := f.crates.Get(d); ok {
 		return known, nil
 	}
 	content, d, err := read(path, maxCrate)
@@ -199,7 +199,7 @@ func (f *Frontend) loads(path string, contentOf func(string) (digest.Digest, err
 	} else if own == "" && !bytes.Contains(content, []byte("rust\x00\x00\x00")) {
 		return nil, fmt.Errorf("%s holds no metadata", path)
 	}
-	f.crates.put(d, hashes)
+	f.crates.Set(d, hashes)
 	return hashes, nil
 }
 
@@ -225,26 +225,7 @@ func namedCrates(content []byte) []string {
 	}
 }
 
-// crateMemory remembers what crates load, by content. Beyond maxCrates all are forgotten.
-type crateMemory struct {
-	mu    sync.Mutex // guards known
-	known map[digest.Digest][]string
-}
+// crateMemory remembers something of crates, by content.
+type crateMemory = recent.Map[digest.Digest, []string]
 
-const maxCrates = 20_000
-
-func (m *crateMemory) get(d digest.Digest) ([]string, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	hashes, ok := m.known[d]
-	return hashes, ok
-}
-
-func (m *crateMemory) put(d digest.Digest, hashes []string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil || len(m.known) >= maxCrates {
-		m.known = make(map[digest.Digest][]string)
-	}
-	m.known[d] = hashes
-}
+func newCrateMemory() *crateMemory { return recent.New[digest.Digest, []string](20_000) }

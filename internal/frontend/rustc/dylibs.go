@@ -22,6 +22,9 @@ import (
 // errNoDylib says that a shared library holds no metadata.
 var errNoDylib = errors.New("no metadata")
 
+// compressed says that it holds metadata that is not understood.
+const compressed = "its metadata is compressed"
+
 // metadataMark begins metadata; the version of the format follows.
 var metadataMark = []byte("rust\x00\x00\x00")
 
@@ -46,7 +49,7 @@ func dylibMetadata(content []byte) (metadata []byte, err error) {
 	}
 	const head = 16 // mark, version and length
 	if len(data) < head || !bytes.HasPrefix(data, metadataMark) || !bytes.HasPrefix(data[head:], metadataMark) {
-		return nil, errors.New("its metadata is compressed")
+		return nil, errors.New(compressed)
 	}
 	return data[head:], nil
 }
@@ -60,7 +63,7 @@ func (p *parser) dylib(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	hashes, known := p.f.dylibs.get(d)
+	hashes, known := p.f.dylibs.Get(d)
 	if !known {
 		content, d, err := p.files.Read(path, maxLibrary)
 		if err != nil {
@@ -71,7 +74,7 @@ func (p *parser) dylib(path string) ([]string, error) {
 		} else {
 			hashes = namedCrates(metadata)
 		}
-		p.f.dylibs.put(d, hashes)
+		p.f.dylibs.Set(d, hashes)
 	}
 	if len(hashes) == 1 && hashes[0] == notUnderstood+errNoDylib.Error() {
 		return nil, fmt.Errorf("%s: %w", path, errNoDylib)
@@ -117,7 +120,7 @@ func (p *parser) spelled(name string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		known, _ := p.f.spells.get(d)
+		known, _ := p.f.spells.Get(d)
 		if slices.Contains(known, "+"+name) {
 			return true, nil
 		}
@@ -133,7 +136,7 @@ func (p *parser) spelled(name string) (bool, error) {
 		if found {
 			sign = "+"
 		}
-		p.f.spells.put(d, append(slices.Clone(known), sign+name))
+		p.f.spells.Set(d, append(slices.Clone(known), sign+name))
 		if found {
 			return true, nil
 		}

@@ -50,8 +50,8 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 		g.bindName(c.Dir)
 	}
 	for _, spelled := range said.paths {
-		path := absolute(c.Dir, spelled)
-		if info, err := files.Stat(path); err != nil || !isRegular(info) {
+		path := frontend.Absolute(c.Dir, spelled)
+		if info, err := files.Stat(path); err != nil || !info.IsRegular() {
 			return nil, compile.Refuse(compile.ReasonInput, path)
 		}
 		g.add(path)
@@ -71,7 +71,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 		g.add(path)
 	}
 	for _, step := range []func() error{
-		func() error { return g.values(said.env, sources) }, func() error { return g.modules(sources) }, g.messages, func() error { return g.native(sources) },
+		func() error { return g.values(said.env, sources) }, func() error { return g.modules(sources) }, g.messages, g.plainDirs, func() error { return g.native(sources) },
 		func() error { return g.assembly(sources) }, func() error { return g.named(sources) }, g.unbounded, func() error { return g.elsewhere(sources) },
 		func() error { return g.cargoLints(sources) }, func() error { return g.linkAttributes(tc, sources) }, g.kept, func() error { return g.linked(tc) },
 	} {
@@ -212,7 +212,7 @@ func (g *gathering) native(sources []string) error {
 			ext := filepath.Ext(name)
 			path := dir + "/" + name
 			info, err := g.files.Stat(path)
-			if err != nil || !isRegular(info) || ext != ".a" && ext != ".lib" && !(anyName && holdsMembers(path)) {
+			if err != nil || !info.IsRegular() || ext != ".a" && ext != ".lib" && !(anyName && holdsMembers(path)) {
 				continue
 			}
 			if archives++; archives > maxArchives {
@@ -260,7 +260,7 @@ func (g *gathering) unbounded() error {
 	}
 	dirs := parents(g.d.pkg)
 	if conf, ok := g.c.Getenv("CLIPPY_CONF_DIR"); ok && g.d.clippy {
-		dirs = append(dirs, parents(absolute(g.c.Dir, conf))...)
+		dirs = append(dirs, parents(frontend.Absolute(g.c.Dir, conf))...)
 	}
 	done := map[string]bool{}
 	for _, dir := range append(dirs, "/") {

@@ -33,10 +33,10 @@ func (g *gathering) linkAttributes(tc *compile.Toolchain, sources []string) erro
 		if err != nil {
 			return compile.Refuse(compile.ReasonInput, err.Error())
 		}
-		known, ok := g.f.linking.get(d)
+		known, ok := g.f.linking.Get(d)
 		if !ok {
 			known = g.argumentsBelow(path)
-			g.f.linking.put(d, known)
+			g.f.linking.Set(d, known)
 		}
 		if len(known) > 0 {
 			return refuse(known[0])

@@ -2,12 +2,13 @@ package rustc
 
 import (
 	"path/filepath"
+	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/procmacro"
+	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
 // reach is what the macros that a compile loads may read, and so what its key holds beyond the plain rule. Each holds those before it.
@@ -56,15 +57,25 @@ func (p *parser) macros() *compile.Decline {
 			p.det.dylibs = append(p.det.dylibs, path)
 			continue
 		}
-		if refusedMacros[name] {
+		dated := datedMacros[name] && err == nil && p.dated(traits, traits.Holds(sourceEpoch))
+		switch {
+		case dated:
+		case datedMacros[name]:
+			return compile.Refuse(compile.ReasonMacro, name+": puts times of files into what it makes, unless SOURCE_DATE_EPOCH is set")
+		case refusedMacros[name]:
 			return compile.Refuse(compile.ReasonMacro, name+": known to ask for what no key covers, such as times or git")
 		}
-		r, why := reachOf(traits, err == nil, knownMacros[name] || trusted[name])
+		listed := knownMacros[name] || trusted[name]
+		r, why := reachOf(traits, err == nil, listed)
 		if why == "" && r == reachWorkspace && !traits.Traced {
 			why = p.beyond(path)
 		}
-		if why != "" && workspaceMacros[name] {
+		switch {
+		case why == "":
+		case dated || workspaceMacros[name]:
 			r, why = reachWorkspace, ""
+		case manifestMacros[name] && traits.TimesOnly:
+			r, why, listed = reachPackage, "", true
 		}
 		if why != "" {
 			return compile.Refuse(compile.ReasonMacro, name+": "+why)
@@ -73,10 +84,21 @@ func (p *parser) macros() *compile.Decline {
 			continue
 		}
 		p.det.reach = max(p.det.reach, r)
-		p.det.asked = p.det.asked || !knownMacros[name] && !trusted[name]
+		p.det.asked = p.det.asked || !listed && (r == reachWorkspace || traits.Variables)
 		p.readers = append(p.readers, reader{name: name, path: path, traits: traits, judged: err == nil, reach: r})
 	}
 	return nil
+}
+
+// sourceEpoch is the variable that holds the time of a source, in seconds.
+const sourceEpoch = "SOURCE_DATE_EPOCH"
+
+// dated reports whether one of datedMacros is given a time that it takes for all files', since it asks for one, and does nothing else that no
+// key covers.
+func (p *parser) dated(t procmacro.Traits, asks bool) bool {
+	value, _ := p.inv.Getenv(sourceEpoch)
+	_, err := strconv.ParseUint(value, 10, 64)
+	return err == nil && asks && (t.Refused == "" || t.TimesOnly)
 }
 
 // reader is a macro that reads more than tokens.
@@ -106,6 +128,8 @@ func reachOf(t procmacro.Traits, judged, listed bool) (r reach, why string) {
 			return 0, "reads files, and names .git"
 		}
 		return reachWorkspace, t.Refused
+	case t.Manifests:
+		return reachPackage, ""
 	case t.Variables:
 		return reachEnvironment, ""
 	}
@@ -155,7 +179,7 @@ func (p *parser) trees() *compile.Decline {
 	default:
 		return nil
 	}
-	if d := p.databases(); d != nil {
+	if d := p.conditions(); d != nil {
 		return d
 	}
 	if fetched(p.det.pkg, p.cargoHome()) {
@@ -197,10 +221,18 @@ func (p *parser) tree(what, root string) *compile.Decline {
 	return nil
 }
 
-// databases declines macros of SQL that ask a database: sqlx does where a variable, or a file of variables, names one.
-func (p *parser) databases() *compile.Decline {
+// conditions declines macros that do more than read where they are told to: sqlx asks a database where a variable, or a file of variables, names
+// one, and those for Node.js write declarations of types.
+func (p *parser) conditions() *compile.Decline {
 	for _, r := range p.readers {
-		if !workspaceMacros[r.name] {
+		if r.name == "napi_derive" {
+			for _, name := range []string{"NAPI_TYPE_DEF_TMP_FOLDER", "TYPE_DEF_TMP_PATH", "WASI_REGISTER_TMP_PATH"} {
+				if _, ok := p.inv.Getenv(name); ok {
+					return compile.Refuse(compile.ReasonMacro, r.name+": writes files where "+name+" says")
+				}
+			}
+		}
+		if r.name != "sqlx_macros" {
 			continue
 		}
 		if offline, _ := p.inv.Getenv("SQLX_OFFLINE"); offline == "true" || offline == "1" {
@@ -218,10 +250,9 @@ func (p *parser) databases() *compile.Decline {
 	return nil
 }
 
-// traitsMemory remembers what libraries of macros can do, by content. Beyond maxTraits all are forgotten.
+// traitsMemory remembers what libraries of macros can do, by content.
 type traitsMemory struct {
-	mu    sync.Mutex // guards known
-	known map[digest.Digest]judged
+	known *recent.Map[digest.Digest, judged]
 }
 
 type judged struct {
@@ -235,12 +266,12 @@ const (
 )
 
 // of judges the library at path. An error means that it is not understood.
-func (m *traitsMemory) of(path string, contentOf func(string) (digest.Digest, error), read func(string, int64) ([]byte, digest.Digest, error)) (procmacro.Traits, error) {
+func (m traitsMemory) of(path string, contentOf func(string) (digest.Digest, error), read func(string, int64) ([]byte, digest.Digest, error)) (procmacro.Traits, error) {
 	d, err := contentOf(path)
 	if err != nil {
 		return procmacro.Traits{}, err
 	}
-	if j, ok := m.get(d); ok {
+	if j, ok := m.known.Get(d); ok {
 		return j.traits, j.err
 	}
 	content, d, err := read(path, maxLibrary)
@@ -249,22 +280,6 @@ func (m *traitsMemory) of(path string, contentOf func(string) (digest.Digest, er
 	}
 	var j judged
 	j.traits, j.err = procmacro.Judge(content)
-	m.put(d, j)
+	m.known.Set(d, j)
 	return j.traits, j.err
-}
-
-func (m *traitsMemory) get(d digest.Digest) (judged, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	j, ok := m.known[d]
-	return j, ok
-}
-
-func (m *traitsMemory) put(d digest.Digest, j judged) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil || len(m.known) >= maxTraits {
-		m.known = make(map[digest.Digest]judged)
-	}
-	m.known[d] = j
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // What a macro was made of, cargo's dep-info beside its library names. Two things are looked for there.
@@ -27,7 +28,7 @@ func (p *parser) beyond(macro string) string {
 	if err != nil {
 		return err.Error()
 	}
-	if known, ok := p.f.stripped.get(d); ok {
+	if known, ok := p.f.stripped.Get(d); ok {
 		return strings.Join(known, "")
 	}
 	sources, err := p.sourcesOf(macro)
@@ -41,11 +42,11 @@ func (p *parser) beyond(macro string) string {
 		}
 		if word := beyondFiles.Find(text); word != nil {
 			what := "without names of functions, and " + filepath.Base(path) + " has " + string(word)
-			p.f.stripped.put(d, []string{what})
+			p.f.stripped.Set(d, []string{what})
 			return what
 		}
 	}
-	p.f.stripped.put(d, nil)
+	p.f.stripped.Set(d, nil)
 	return ""
 }
 
@@ -63,7 +64,7 @@ func (p *parser) sourcesOf(macro string) ([]string, error) {
 	}
 	sources := make([]string, len(said.paths))
 	for i, path := range said.paths {
-		sources[i] = absolute(p.inv.Dir, path)
+		sources[i] = frontend.Absolute(p.inv.Dir, path)
 	}
 	return sources, nil
 }

@@ -25,6 +25,8 @@ func TestReachOf(t *testing.T) {
 		{"tokens alone, listed", procmacro.Traits{Traced: true}, true, true, reachTokens, false},
 		{"variables", procmacro.Traits{Traced: true, Variables: true}, true, false, reachEnvironment, false},
 		{"files", procmacro.Traits{Traced: true, Files: true}, true, false, reachWorkspace, false},
+		{"manifests", procmacro.Traits{Traced: true, Manifests: true, Variables: true}, true, false, reachPackage, false},
+		{"manifests and files", procmacro.Traits{Traced: true, Manifests: true, Files: true}, true, false, reachWorkspace, false},
 		{"files, listed", procmacro.Traits{Traced: true, Files: true, Variables: true}, true, true, reachPackage, false},
 		{"the clock", procmacro.Traits{Traced: true, Refused: "clock"}, true, false, 0, true},
 		{"the clock, listed", procmacro.Traits{Traced: true, Refused: "clock"}, true, true, reachPackage, false},
@@ -82,8 +84,32 @@ func TestWorkspaceOf(t *testing.T) {
 	}
 }
 
-// TestDatabases: sqlx asks a database unless it is told not to.
-func TestDatabases(t *testing.T) {
+// TestDated: rust-embed takes one time for all files where it is told to, which is in the key as any variable.
+func TestDated(t *testing.T) {
+	times := procmacro.Traits{Traced: true, Refused: "times", TimesOnly: true}
+	for _, c := range []struct {
+		env    string
+		traits procmacro.Traits
+		asks   bool
+		want   bool
+	}{
+		{"SOURCE_DATE_EPOCH=1700000000", times, true, true},
+		{"SOURCE_DATE_EPOCH=1700000000", procmacro.Traits{}, true, true},
+		{"SOURCE_DATE_EPOCH=", times, true, false},
+		{"SOURCE_DATE_EPOCH=now", times, true, false},
+		{"A=1", times, true, false},
+		{"SOURCE_DATE_EPOCH=1700000000", times, false, false},
+		{"SOURCE_DATE_EPOCH=1700000000", procmacro.Traits{Traced: true, Refused: "network"}, true, false},
+	} {
+		p := &parser{inv: &compile.Invocation{Env: []string{c.env}}}
+		if got := p.dated(c.traits, c.asks); got != c.want {
+			t.Errorf("dated with %s, asks %t, refused for %q = %t, want %t", c.env, c.asks, c.traits.Refused, got, c.want)
+		}
+	}
+}
+
+// TestConditions: sqlx asks a database unless it is told not to, and macros for Node.js write where they are told to.
+func TestConditions(t *testing.T) {
 	dir := workDir(t, map[string]string{"a/x.rs": "", "b/c/x.rs": "", "b/.env": ""})
 	for _, c := range []struct {
 		pkg      string
@@ -99,8 +125,15 @@ func TestDatabases(t *testing.T) {
 	} {
 		p := &parser{inv: &compile.Invocation{Env: c.env}, files: frontendtest.DiskFiles{}, det: &detail{pkg: dir + "/" + c.pkg}}
 		p.readers = []reader{{name: "sqlx_macros", reach: reachWorkspace}}
-		if d := p.databases(); (d != nil) != c.declined {
-			t.Errorf("databases of %s with %v = %v, want declined %t", c.pkg, c.env, d, c.declined)
+		if d := p.conditions(); (d != nil) != c.declined {
+			t.Errorf("conditions of %s with %v = %v, want declined %t", c.pkg, c.env, d, c.declined)
+		}
+	}
+	for env, declined := range map[string]bool{"A=1": false, "NAPI_TYPE_DEF_TMP_FOLDER=/x": true, "TYPE_DEF_TMP_PATH=/x": true, "WASI_REGISTER_TMP_PATH=/x": true} {
+		p := &parser{inv: &compile.Invocation{Env: []string{env}}, files: frontendtest.DiskFiles{}, det: &detail{pkg: dir + "/a"}}
+		p.readers = []reader{{name: "napi_derive", reach: reachWorkspace}}
+		if d := p.conditions(); (d != nil) != declined {
+			t.Errorf("conditions of napi with %s = %v, want declined %t", env, d, declined)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // A macro that reads files may find them by a variable: APP_CONFIG=/etc/app.toml. The variable's value counts in any case. A file that it names is
@@ -27,17 +28,16 @@ func (p *parser) variablePlaces(names func(text string) bool) *compile.Decline {
 			continue
 		}
 		for _, from := range []string{p.inv.Dir, p.det.pkg} {
-			path := absolute(from, value)
+			path := frontend.Absolute(from, value)
 			info, err := p.files.Stat(path)
 			if err != nil || counted(path) || slices.Contains(p.c.Inputs, path) {
 				continue
 			}
-			const executable = 0o111
 			switch {
-			case isRegular(info) && info.Mode&executable == 0:
+			case info.IsRegular() && !info.IsProgram():
 				p.c.Inputs = append(p.c.Inputs, path)
 				p.c.Facts = append(p.c.Facts, "macro-variable "+name+" names a file")
-			case isDirectory(info) && strings.HasPrefix(value, "/") && !knownPlaces[name]:
+			case info.IsDirectory() && strings.HasPrefix(value, "/") && !knownPlaces[name]:
 				for _, r := range p.readers {
 					// Of names in small letters it is not known whether a library holds them.
 					if r.reach == reachWorkspace && strings.ToUpper(name) == name && r.names(name) {

@@ -89,7 +89,7 @@ func (g *gathering) namesIn(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if known, ok := g.f.named.get(d); ok {
+	if known, ok := g.f.named.Get(d); ok {
 		return known, nil
 	}
 	content, d, err := g.files.Read(path, maxCrate)
@@ -97,7 +97,7 @@ func (g *gathering) namesIn(path string) ([]string, error) {
 		return nil, err
 	}
 	names := noiseNames(content)
-	g.f.named.put(d, names)
+	g.f.named.Set(d, names)
 	return names, nil
 }
 

@@ -49,13 +49,15 @@ type parser struct {
 // Parse implements frontend.Frontend.
 func (f *Frontend) Parse(inv *compile.Invocation, files frontend.Files) (*compile.Compilation, *compile.Decline) {
 	p := f.read(inv, files)
-	if d := p.decide(); d != nil {
-		return p.c, d
+	d := p.decide()
+	if d == nil {
+		d = p.finish()
 	}
-	if d := p.finish(); d != nil {
-		return p.c, d
+	if d != nil && d.Outcome == compile.Uncacheable && len(p.c.Outputs) == 0 && p.det.crate != "" && p.outDir != "" {
+		// Nothing is done with it: it tells whoever asks by the crate's name why it was not cached.
+		p.c.Outputs = []compile.Output{{Role: roleLibrary, Path: filepath.Join(p.outputDir(), p.det.crate+p.det.extra)}}
 	}
-	return p.c, nil
+	return p.c, d
 }
 
 // read reads the arguments of a call.
@@ -73,7 +75,7 @@ func (f *Frontend) read(inv *compile.Invocation, files frontend.Files) *parser {
 	p.readArgs(args)
 	if len(p.sources) > 0 {
 		p.det.source = p.sources[0]
-		p.c.Source = absolute(inv.Dir, p.sources[0])
+		p.c.Source = frontend.Absolute(inv.Dir, p.sources[0])
 	}
 	return p
 }
@@ -138,7 +140,7 @@ func (p *parser) decide() *compile.Decline {
 func (p *parser) finish() *compile.Decline {
 	c, inv := p.c, p.inv
 	if !p.stdin {
-		if info, err := p.files.Stat(c.Source); err != nil || !isRegular(info) {
+		if info, err := p.files.Stat(c.Source); err != nil || !info.IsRegular() {
 			return compile.Refuse(compile.ReasonInput, p.det.source)
 		}
 	}
@@ -156,6 +158,9 @@ func (p *parser) finish() *compile.Decline {
 	// The names of outputs change with every flag.
 	c.Unit = fmt.Sprintf("%s crate %s of type %q, output %q, test %t, target %s", c.Kind, p.det.crate, p.types, p.emit, p.test, p.det.target)
 	c.Failures = p.probes()
+	if d := p.plainDirs(); d != nil {
+		return d
+	}
 	if d := p.loaded(); d != nil {
 		return d
 	}

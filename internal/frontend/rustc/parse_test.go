@@ -180,7 +180,7 @@ func TestParseDeclines(t *testing.T) {
 		{cargoLine + " -o x", "option"},
 		{cargoLine + " --sysroot /x", "option"},
 		{cargoLine + " --json=artifacts,timings", "option"},
-		{cargoLine + " -L /x", "option"},
+		{cargoLine + " -L /x", ""}, // missing
 		{cargoLine + " -L crate=/x", "option"},
 		{cargoLine + " -L native=/x -l dylib=z", ""},
 		{cargoLine + " -l static:+verbatim=z.o", "option"},
@@ -208,6 +208,20 @@ func TestParseDeclines(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("Parse(%s) = %q (%v), want %q", c.args, got, d, c.want)
+		}
+	}
+}
+
+// Who asks by a crate's name why it is not cached is told: a declined call has an output that bears it.
+func TestParseDeclinedOutput(t *testing.T) {
+	dir := workDir(t, map[string]string{"a.rs": "", "target/debug/deps/libm-2222222222222222.so": ""})
+	for _, more := range []string{" -C incremental=x", " --extern m=target/debug/deps/libm-2222222222222222.so"} {
+		c, d := New().Parse(&compile.Invocation{Program: "/usr/bin/rustc", Dir: dir, Args: strings.Fields(cargoLine + more)}, frontendtest.DiskFiles{})
+		if d == nil {
+			t.Fatalf("Parse with%s = a compile, want it declined", more)
+		}
+		if len(c.Outputs) == 0 || !strings.Contains(filepath.Base(c.Outputs[0].Path), "a-0123456789abcdef") {
+			t.Errorf("outputs of a call declined for%s = %v, want one of the crate", more, c.Outputs)
 		}
 	}
 }

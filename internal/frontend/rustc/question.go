@@ -10,6 +10,7 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/toolchain"
 )
 
 var _ frontend.Asker = (*Frontend)(nil)
@@ -28,10 +29,10 @@ func (f *Frontend) Ask(ctx context.Context, inv *compile.Invocation, files front
 	if !p.plainQuestion() || p.environment() != nil {
 		return ""
 	}
-	if (&probe{files: files}).isRustup(inv.Program) {
+	if (&probe{Asking: toolchain.Asking{Files: files}}).isRustup(inv.Program) {
 		return ""
 	}
-	if _, err := interpreterOf(inv.Program); err != nil {
+	if _, err := toolchain.Interpreter(inv.Program); err != nil {
 		return "" // a script, which would be asked in vain each time
 	}
 	if !isKnown(inv.Program, files) {
@@ -80,7 +81,7 @@ func isKnown(program string, files frontend.Files) bool {
 	}
 	for _, name := range names {
 		path := filepath.Join(lib, name)
-		if info, err := files.Stat(path); err == nil && isRegular(info) && strings.Contains(name, ".so") && !memory.IsKnown(path) {
+		if info, err := files.Stat(path); err == nil && info.IsRegular() && strings.Contains(name, ".so") && !memory.IsKnown(path) {
 			return false
 		}
 	}

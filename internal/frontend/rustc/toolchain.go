@@ -2,7 +2,6 @@ package rustc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/linker"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/toolchain"
 )
 
 // Toolchain implements frontend.Frontend. The compiler is asked where its files lie, once; the answer is known while all of them
@@ -22,129 +23,74 @@ func (f *Frontend) Toolchain(ctx context.Context, c *compile.Compilation, files 
 	if err != nil {
 		return nil, err
 	}
-	p := &probe{ctx: ctx, c: c, d: c.Detail.(*detail), files: files, ask: ask, f: f}
+	p := &probe{
+		Asking: toolchain.Asking{Ctx: ctx, C: c, Files: files, Prober: ask, Loads: f.loaded, Reason: compile.ReasonCompiler},
+		d:      c.Detail.(*detail), f: f,
+	}
 	p.proxy = p.isRustup(c.Program)
-	compiler, err := f.chainOf(p, []chainKey{key}, func() (*knownChain, chainKey, error) {
+	find := func() (*knownChain, toolchain.Key, error) {
 		if err := p.run(); err != nil {
 			return nil, key, err
 		}
-		p.known.toolchain, p.known.answer = &p.tc, p.answer
-		return &p.known, key, nil
-	}, func(known *knownChain) bool { return known.current(files) })
-	if err != nil {
-		return nil, err
+		answer, err := p.Answer(nil)
+		return &knownChain{answer, p.answer}, key, err
 	}
-	link := p.d.link
-	if link == nil {
-		return compiler.placed(c), nil
-	}
-	known, err := f.chainOf(p, []chainKey{key.with(linkKey(c, link, true)), key.with(linkKey(c, link, false))}, func() (*knownChain, chainKey, error) { return f.linked(p, key, compiler) },
-		func(known *knownChain) bool { return known.compiler == compiler && known.current(files) })
-	if err != nil {
-		return nil, err
-	}
-	return known.placed(c), known.refusal()
-}
-
-// chainOf returns what is known under the first of keys that has a right answer, or else what find finds and names. Of those who want to
-// know the same one asks, and the others wait.
-func (f *Frontend) chainOf(p *probe, keys []chainKey, find func() (*knownChain, chainKey, error), right func(*knownChain) bool) (*knownChain, error) {
+	var compiler *knownChain
 	if p.proxy {
-		known, _, err := find()
-		return known, err
+		compiler, _, err = find() // what it chose once says nothing of another call
+	} else {
+		compiler, err = f.chains.Find(ctx, []toolchain.Key{key}, func(known *knownChain) bool { return known.Basis.Current(files) }, find)
 	}
-	for {
-		for _, key := range keys {
-			if known := f.chains.get(key); known != nil && right(known) {
-				return known, nil
-			}
-		}
-		other := f.chains.begin(keys[0])
-		if other == nil {
-			break
-		}
-		select {
-		case <-other:
-		case <-p.ctx.Done():
-			return nil, p.ctx.Err()
+	if err != nil {
+		return nil, err
+	}
+	tc := compiler.Toolchain
+	if p.d.link != nil {
+		by := linker.Compiler{Toolchain: tc, Key: key, Sysroot: compiler.sysroot, Host: compiler.host, Target: p.d.target, Proxy: p.proxy}
+		if tc, err = f.linkers.Toolchain(ctx, c, by, p.d.link.Call, files, ask); err != nil {
+			return nil, err
 		}
 	}
-	defer f.chains.end(keys[0])
-	known, key, err := find()
-	if err == nil {
-		f.chains.put(key, known)
-	}
-	return known, err
+	return placed(c, tc, compiler.sysroot), nil
 }
 
-// linked returns the chain of a compiler that links, and its key. What the driver and the linker said to another call is put to the test
-// first, without asking anybody but the loader.
-func (f *Frontend) linked(asked *probe, key chainKey, compiler *knownChain) (*knownChain, chainKey, error) {
-	link := asked.d.link
-	keyOf := func(p *probe) chainKey { return key.with(linkKey(asked.c, link, p.own)) }
-	try := func(ask frontend.Prober) (*probe, error) {
-		p := &probe{ctx: asked.ctx, c: asked.c, d: asked.d, files: asked.files, ask: ask, proxy: asked.proxy, f: f, answer: compiler.answer}
-		p.tc = *compiler.toolchain
-		p.tc.Files = slices.Clip(p.tc.Files)
-		if err := p.linker(link); err != nil {
-			if !errors.As(err, &p.known.refused) {
-				return nil, err
+// knownChain is an answer, and what the compiler said of itself.
+type knownChain struct {
+	toolchain.Answer
+	answer
+}
+
+// chainKeyOf names what is asked: which compiler, for which target, with which libraries.
+func chainKeyOf(c *compile.Compilation, files frontend.Files) (toolchain.Key, error) {
+	rest := c.Program + "\x00" + c.Detail.(*detail).target
+	for _, name := range []string{"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT"} {
+		value, ok := c.Getenv(name)
+		rest += fmt.Sprintf("\x00%t%s", ok, value)
+		for element := range strings.SplitSeq(value, ":") {
+			if ok && !strings.HasPrefix(element, "/") {
+				rest += "\x00" + c.Dir
 			}
-			p.own = false
-		}
-		p.tc.Detail = p.tools
-		p.known.toolchain, p.known.compiler, p.known.answer = &p.tc, compiler, compiler.answer
-		return p, nil
-	}
-	id := chainKey{key.program, key.dev, key.ino, linkKey(asked.c, link, true)}
-	memory := !asked.proxy && !asked.loadedOtherwise()
-	if said := f.said.get(id); memory && said != nil && said.chain.current(asked.files) {
-		p, err := try(said.replay(asked.ask))
-		if err == nil && p.own && slices.Equal(p.known.files, said.chain.files) {
-			return &p.known, keyOf(p), nil
 		}
 	}
-	heard := &linkAnswers{}
-	p, err := try(heard.record(asked.ask))
-	if err != nil {
-		return nil, key, err
-	}
-	if memory && p.own {
-		heard.chain = &p.known
-		f.said.put(id, heard)
-	}
-	return &p.known, keyOf(p), nil
+	return toolchain.KeyOf(c, files, rest)
 }
 
 // probe is one asking of a compiler.
 type probe struct {
-	ctx   context.Context
-	c     *compile.Compilation
+	toolchain.Asking
 	d     *detail
-	files frontend.Files
-	ask   frontend.Prober
-
-	tc    compile.Toolchain
-	known knownChain
 	f     *Frontend
-	proxy bool       // the program is rustup's, which may choose another compiler next time
-	tools *linkTools // of one that links
-	gcc   bool       // the driver is a gcc, and nothing that starts one
-	own   bool       // what the driver says does not depend on the working directory
+	proxy bool // the program is rustup's, which may choose another compiler next time
 	answer
 }
 
-func (p *probe) refuse(format string, args ...any) error {
-	return compile.Refuse(compile.ReasonCompiler, fmt.Sprintf(format, args...))
-}
-
 func (p *probe) run() error {
-	p.tc.Kind = p.c.Kind
+	p.Found.Kind = p.C.Kind
 	if p.proxy {
 		if err := p.where(); err != nil {
 			return err
 		}
-		if err := p.compiler(filepath.Join(p.sysroot, "bin", filepath.Base(p.c.Program))); err != nil {
+		if err := p.compiler(filepath.Join(p.sysroot, "bin", filepath.Base(p.C.Program))); err != nil {
 			return err
 		}
 	} else {
@@ -152,14 +98,14 @@ func (p *probe) run() error {
 		if err != nil {
 			return err
 		}
-		if err := p.compiler(p.c.Program); err != nil {
+		if err := p.compiler(p.C.Program); err != nil {
 			return err
 		}
 		if err := p.whereOnce(asked); err != nil {
 			return err
 		}
-		if own := filepath.Join(p.sysroot, "bin", filepath.Base(p.c.Program)); !p.same(own, p.c.Program) {
-			return p.refuse("%s is not the compiler of %s", p.c.Program, p.sysroot)
+		if own := filepath.Join(p.sysroot, "bin", filepath.Base(p.C.Program)); !p.Same(own, p.C.Program) {
+			return p.Refuse("%s is not the compiler of %s", p.C.Program, p.sysroot)
 		}
 	}
 	target := strings.TrimSuffix(filepath.Base(p.d.target), ".json")
@@ -174,32 +120,32 @@ func (p *probe) run() error {
 		{"library of target", filepath.Join(lib, "rustlib", target, "lib")},
 		{"self-contained", filepath.Join(lib, "rustlib", target, "lib", "self-contained")},
 	} {
-		if err := p.directory(part.role, part.dir); err != nil {
+		if err := p.Directory(part.role, part.dir); err != nil {
 			return err
 		}
 	}
-	p.tc.Version = p.version
+	p.Found.Version = p.version
 	// Messages quote the standard library where its source is there.
 	source := withSource
-	if !p.files.Exists(filepath.Join(lib, "rustlib"), "src") {
+	if !p.Files.Exists(filepath.Join(lib, "rustlib"), "src") {
 		source = "without the source of the standard library"
-		p.absent(filepath.Join(lib, "rustlib"), "src")
+		p.Absent(filepath.Join(lib, "rustlib"), "src")
 	}
-	p.tc.Facts = append(p.tc.Facts, "host "+p.host, source)
+	p.Found.Facts = append(p.Found.Facts, "host "+p.host, source)
 	return nil
 }
 
 // compiler makes the compiler's program and what it loads part of the toolchain.
 func (p *probe) compiler(driver string) error {
-	if err := p.file("driver", driver); err != nil {
+	if err := p.File("driver", driver); err != nil {
 		return err
 	}
-	return p.libraries(driver)
+	return p.Loaded(driver)
 }
 
 // where asks the compiler for its sysroot and host.
 func (p *probe) where() error {
-	driver := p.c.Program
+	driver := p.C.Program
 	argv := []string{driver}
 	if p.d.clippy {
 		argv = append(argv, "--rustc")
@@ -210,7 +156,7 @@ func (p *probe) where() error {
 	}
 	p.sysroot = strings.TrimSuffix(said, "\n")
 	if !filepath.IsAbs(p.sysroot) || strings.Contains(p.sysroot, "\n") {
-		return p.refuse("%s names no sysroot", driver)
+		return p.Refuse("%s names no sysroot", driver)
 	}
 	if said, err = p.say(append(argv, "-vV")); err != nil {
 		return err
@@ -222,28 +168,13 @@ func (p *probe) where() error {
 			return nil
 		}
 	}
-	return p.refuse("%s names no host", driver)
+	return p.Refuse("%s names no host", driver)
 }
 
+// say asks something and returns the standard output.
 func (p *probe) say(argv []string) (string, error) {
-	said, err := p.ask.Probe(p.ctx, argv, nil)
-	if err != nil {
-		return "", fmt.Errorf("probe %s: %w", argv[0], err)
-	}
-	if said.Status != 0 {
-		return "", p.refuse("%s exits %d when probed", strings.Join(argv, " "), said.Status)
-	}
-	return string(said.Stdout), nil
-}
-
-// same reports whether two paths lead to one file.
-func (p *probe) same(a, b string) bool {
-	fa, err := p.files.Stat(a)
-	if err != nil {
-		return false
-	}
-	fb, err := p.files.Stat(b)
-	return err == nil && fa.Dev == fb.Dev && fa.Ino == fb.Ino
+	said, err := p.Say(argv)
+	return string(said.Stdout), err
 }
 
 // isRustup reports whether a program is rustup under a compiler's name.
@@ -253,104 +184,5 @@ func (p *probe) isRustup(path string) bool {
 		return false
 	}
 	dir := filepath.Dir(path)
-	return filepath.Base(real) == "rustup" || p.same(path, filepath.Join(dir, "rustup"))
-}
-
-// directory makes all plain files of a directory part of the toolchain. It may be missing.
-func (p *probe) directory(role, dir string) error {
-	names, err := p.files.Names(dir)
-	if err != nil {
-		return p.refuse("%v", err)
-	}
-	p.known.listings = append(p.known.listings, listing{dir: dir, names: names})
-	for _, name := range names {
-		path := filepath.Join(dir, name)
-		if info, err := p.files.Stat(path); err != nil || !isRegular(info) {
-			continue
-		}
-		if err := p.file(role+" "+name, path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// file makes a file part of the toolchain.
-func (p *probe) file(role, path string) error {
-	d, err := p.files.ToolDigest(path)
-	if err != nil {
-		return p.refuse("%v", err)
-	}
-	p.known.files = append(p.known.files, watched{path, d})
-	p.tc.Files = append(p.tc.Files, compile.ToolFile{Role: role, Path: path, Digest: d})
-	return nil
-}
-
-// absent makes the answer rest on the absence of a name.
-func (p *probe) absent(dir, name string) {
-	if !p.files.Exists(dir, name) {
-		p.known.absent = append(p.known.absent, place{dir, name})
-	}
-}
-
-// libraries makes every shared library that the loader gives the driver part of the toolchain.
-func (p *probe) libraries(driver string) error {
-	interpreter, err := interpreterOf(driver)
-	if err != nil {
-		return p.refuse("%s: %v", driver, err)
-	}
-	if interpreter == "" {
-		return nil // static
-	}
-	program, err := p.files.ToolDigest(driver)
-	if err != nil {
-		return p.refuse("%v", err)
-	}
-	var earlier []string
-	if list, ok := p.c.Getenv("LD_LIBRARY_PATH"); ok && list != "" {
-		for dir := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ':' || r == ';' }) {
-			earlier = append(earlier, absolute(p.c.Dir, dir))
-		}
-	}
-	real, err := filepath.EvalSymlinks(driver)
-	if err != nil {
-		return p.refuse("%v", err)
-	}
-	k := loadKey{driver, real, interpreter, program}
-	libraries := p.remembered(k, earlier)
-	if libraries == nil {
-		said, err := p.say([]string{interpreter, "--list", driver})
-		if err != nil {
-			return err
-		}
-		for line := range strings.SplitSeq(said, "\n") {
-			name, path, ok := loadedLibrary(line)
-			if !ok {
-				return p.refuse("%s: library %s", driver, strings.TrimSpace(line))
-			}
-			libraries = append(libraries, library{name: name, path: path})
-		}
-		p.remember(k, libraries, earlier)
-	}
-	for _, lib := range libraries {
-		if lib.path == "" {
-			continue
-		}
-		if err := p.file("loaded "+lib.name, lib.path); err != nil {
-			return err
-		}
-		for _, dir := range earlier {
-			p.absent(dir, lib.name)
-			p.absent(dir, "glibc-hwcaps")
-		}
-	}
-	const preload = "/etc/ld.so.preload"
-	if d, err := p.files.ToolDigest(loaderCache); err == nil {
-		p.known.files = append(p.known.files, watched{loaderCache, d})
-	}
-	if p.files.Exists("/etc", filepath.Base(preload)) {
-		return p.refuse("%s is there", preload)
-	}
-	p.absent("/etc", filepath.Base(preload))
-	return nil
+	return filepath.Base(real) == "rustup" || p.Same(path, filepath.Join(dir, "rustup"))
 }

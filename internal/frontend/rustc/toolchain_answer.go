@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/toolchain"
 )
 
 // answer is what a compiler says of itself.
@@ -16,49 +16,21 @@ type answer struct {
 	version string // for people: the content says more
 }
 
-// answerMemory remembers answers by the program and all that it loads. cargo calls one compiler with several values of LD_LIBRARY_PATH,
-// which mostly lead to the same libraries; then only the loader is asked anew. Beyond maxChains all are forgotten.
-type answerMemory struct {
-	mu    sync.Mutex // guards known
-	known map[digest.Key]answer
-}
-
-func (m *answerMemory) get(k digest.Key) (answer, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	a, ok := m.known[k]
-	return a, ok
-}
-
-func (m *answerMemory) any() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.known) > 0
-}
-
-func (m *answerMemory) put(k digest.Key, a answer) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil || len(m.known) >= maxChains {
-		m.known = make(map[digest.Key]answer)
-	}
-	m.known[k] = a
-}
-
 // whereFirst asks before the compiler's files are hashed, which takes long in a new daemon, where no answer is known that would do. It
 // reports whether it did.
 func (p *probe) whereFirst() (asked bool, err error) {
-	if _, err := interpreterOf(p.c.Program); err != nil || p.f.answers.any() {
+	if _, err := toolchain.Interpreter(p.C.Program); err != nil || p.f.answers.Len() > 0 {
 		return false, nil
 	}
 	return true, p.where()
 }
 
-// whereOnce is where for a program whose files are known. What is loaded by other ways is not: then it asks each time. asked says that it
+// whereOnce is where for a program whose files are known: cargo calls one compiler with several values of LD_LIBRARY_PATH,
+// which mostly lead to the same libraries, and then only the loader is asked anew. What is loaded by other ways is not: then it asks each time. asked says that it
 // has been asked already.
 func (p *probe) whereOnce(asked bool) error {
 	for _, name := range []string{"LD_PRELOAD", "LD_AUDIT"} {
-		if _, ok := p.c.Getenv(name); ok {
+		if _, ok := p.C.Getenv(name); ok {
 			if asked {
 				return nil
 			}
@@ -66,18 +38,18 @@ func (p *probe) whereOnce(asked bool) error {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n", p.c.Kind, p.c.Program)
-	for _, f := range p.tc.Files {
+	fmt.Fprintf(&b, "%s %s\n", p.C.Kind, p.C.Program)
+	for _, f := range p.Found.Files {
 		// A compiler finds its sysroot from where its libraries really lie.
 		real, err := filepath.EvalSymlinks(f.Path)
 		if err != nil {
-			return p.refuse("%v", err)
+			return p.Refuse("%v", err)
 		}
 		fmt.Fprintf(&b, "%s %s %s\n", f.Role, real, f.Digest)
 	}
 	k := digest.KeyOf([]byte(b.String()))
 	if !asked {
-		if known, ok := p.f.answers.get(k); ok {
+		if known, ok := p.f.answers.Get(k); ok {
 			p.answer = known
 			return nil
 		}
@@ -85,6 +57,6 @@ func (p *probe) whereOnce(asked bool) error {
 			return err
 		}
 	}
-	p.f.answers.put(k, p.answer)
+	p.f.answers.Set(k, p.answer)
 	return nil
 }

@@ -90,11 +90,11 @@ func treeFiles(root, skip string, files frontend.Files) ([]string, *compile.Decl
 			}
 			info, err := files.Stat(path)
 			switch {
-			case err == nil && isDirectory(info):
+			case err == nil && info.IsDirectory():
 				if d := walk(path, depth+1); d != nil {
 					return d
 				}
-			case err == nil && isRegular(info):
+			case err == nil && info.IsRegular():
 				found = append(found, path)
 			default:
 				found = append(found, path+"//")
@@ -133,7 +133,7 @@ func (g *gathering) elsewhere(sources []string) error {
 			for _, dir := range []string{g.d.pkg, filepath.Dir(source)} {
 				path := filepath.Join(dir, spelled)
 				info, err := g.files.Stat(path)
-				if err == nil && isDirectory(info) && (filepath.Ext(source) != ".rs" || !isMacroArgument(text[:at[0]])) {
+				if err == nil && info.IsDirectory() && (filepath.Ext(source) != ".rs" || !isMacroArgument(text[:at[0]])) {
 					continue // a component of a path, or a word of a grammar
 				}
 				if err == nil && !slices.ContainsFunc(g.d.trees, func(t tree) bool { return isBelow(path, t.root) }) {

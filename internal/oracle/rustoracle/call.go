@@ -97,23 +97,10 @@ func (c *Call) reach(m oracle.Moment) {
 	}
 }
 
-// getenv returns a variable; the first of two equal names counts.
-func (c *Call) getenv(name string) (string, bool) {
-	for _, kv := range c.Env {
-		if v, ok := strings.CutPrefix(kv, name+"="); ok {
-			return v, true
-		}
-	}
-	return "", false
-}
+func (c *Call) getenv(name string) (string, bool) { return oracle.Getenv(c.Env, name) }
 
 // abs joins a path to the working directory.
-func (c *Call) abs(p string) string {
-	if strings.HasPrefix(p, "/") {
-		return p
-	}
-	return c.Dir + "/" + p
-}
+func (c *Call) abs(p string) string { return oracle.Abs(c.Dir, p) }
 
 // list returns the elements of a variable that holds directories.
 func (c *Call) list(name string) []string {

@@ -7,6 +7,7 @@ const (
 	harmless       = ""
 	readsVariables = "reads variables"
 	readsFiles     = "reads files"
+	readsManifests = "reads manifests"
 	asksPlaces     = "asks where sources lie"
 	allVariables   = "takes all variables"
 	anyProgram     = "starts programs"
@@ -43,14 +44,15 @@ var effects = effectTable(map[string]string{
 		stat stat64 fstat fstat64 lstat lstat64 fstatat fstatat64 statx __xstat __xstat64 __fxstat __fxstat64 __lxstat __lxstat64 __fxstatat64
 		statfs statfs64 fstatfs64 access faccessat readlink readlinkat realpath getcwd
 		opendir fdopendir readdir readdir64 readdir_r readdir64_r closedir dirfd rewinddir poll posix_fadvise64 posix_fadvise flock`,
-	asksPlaces:   `local_file`,
-	allVariables: `environ __environ`,
-	fileTimes:    `file_times SystemTime`,
-	fileRights:   `file_rights`,
-	arguments:    `args stdin current_exe`,
-	fileState:    `file_state`,
-	randomness:   `random getrandom getentropy arc4random`,
-	systemCalls:  `system_calls`,
+	readsManifests: `manifests`,
+	asksPlaces:     `local_file`,
+	allVariables:   `environ __environ`,
+	fileTimes:      `file_times SystemTime`,
+	fileRights:     `file_rights`,
+	arguments:      `args stdin current_exe`,
+	fileState:      `file_state`,
+	randomness:     `random getrandom getentropy arc4random`,
+	systemCalls:    `system_calls`,
 	anyProgram: `fork vfork execv execve execvp execvpe execl execlp fexecve posix_spawn posix_spawnp posix_spawn_file_actions_init system popen wait waitpid waitid wait4
 		kill pidfd_open pidfd_send_signal clone pipe pipe2 setsid socketpair`,
 	network: `socket connect bind listen accept accept4 send sendto sendmsg recv recvfrom recvmsg getaddrinfo gethostbyname getsockopt setsockopt

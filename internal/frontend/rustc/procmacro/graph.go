@@ -253,8 +253,14 @@ func (g *graph) references(fn function, visit func(target uint64)) {
 func (g *graph) reached() []use {
 	var queue []int
 	seen := make([]bool, len(g.functions))
+	uses := map[string]use{}
 	enter := func(i int) {
-		if fn := g.functions[i]; !seen[i] && !all(fn.names, isMachinery) {
+		fn := g.functions[i]
+		if all(fn.names, readsManifest) {
+			uses["manifests"] = use{name: "manifests", from: fn.name()}
+			return
+		}
+		if !seen[i] && !all(fn.names, isMachinery) {
 			seen[i] = true
 			queue = append(queue, i)
 		}
@@ -264,7 +270,6 @@ func (g *graph) reached() []use {
 			enter(i)
 		}
 	}
-	uses := map[string]use{}
 	for _, name := range g.held {
 		if asksState[name] {
 			name = "file_state"

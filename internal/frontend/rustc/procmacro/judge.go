@@ -12,7 +12,7 @@
 // Every error of this is to one side: a reference that is none, a function that is never called, a name that is not understood make a
 // macro look as if it could do more. So does optimized code that is handed what stat says of a file: which part of it counts nobody sees (state.go). Only
 // system calls written in assembly are not seen. Where there is no symbol table, or another machine, the macro is taken to read
-// files and variables, and what it imports beyond that refuses it.
+// files and variables, and what it imports beyond that refuses it, but for random numbers: hash tables are seeded with such.
 //
 // Functions may be called from many goroutines; nothing is kept.
 package procmacro
@@ -32,10 +32,12 @@ type Traits struct {
 	Traced     bool // told by what its code reaches, not by its imports alone
 	Variables  bool // it may read variables
 	Files      bool // it may read files and directories, and where it is
+	Manifests  bool // it may read the manifests of its user's package and workspace, where Files does not say more
 	Places     bool // it may ask where sources lie, maps of paths notwithstanding
 	Repository bool // it names git's directory
 	// Refused is what it may do that no key covers, with how that is reached: "starts programs (execvp of demo::run)"; "" for nothing.
-	Refused string
+	Refused   string
+	TimesOnly bool // Refused is for times of files, seen or (in optimized code) possible, and for nothing else
 
 	texts texts
 }
@@ -99,8 +101,9 @@ func importsAlone(dynamic []elf.Symbol) []use {
 	return all
 }
 
-// ofPanics are imports without which no macro is, though few use them.
-var ofPanics = set("syscall", "write", "writev", "dlsym")
+// ofPanics are imports without which no macro is, though few use them, and getrandom, by which hash tables are seeded: it is in every library
+// that has one, and what a macro makes of random numbers is as good as what it makes next time.
+var ofPanics = set("syscall", "write", "writev", "dlsym", "getrandom")
 
 // systemLibraries are what Rust's standard library itself asks for.
 var systemLibraries = set("libc.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1", "libm.so.6", "libpthread.so.0", "libdl.so.2",
@@ -123,6 +126,7 @@ func libraries(f *elf.File) string {
 // take fills in what the uses come to.
 func (t *Traits) take(uses []use, library string) {
 	var refused, odd []string
+	times := 0
 	for _, u := range uses {
 		switch what := effectOf(u.name); what {
 		case harmless:
@@ -130,6 +134,8 @@ func (t *Traits) take(uses []use, library string) {
 			t.Variables = true
 		case readsFiles:
 			t.Files = true
+		case readsManifests:
+			t.Manifests = true
 		case asksPlaces:
 			t.Places = true
 		default:
@@ -137,9 +143,13 @@ func (t *Traits) take(uses []use, library string) {
 			if u.from != "" {
 				text = what + " (" + u.name + " of " + u.from + ")"
 			}
-			if what == unknown {
+			switch what {
+			case unknown:
 				odd = append(odd, text)
-			} else {
+			case fileTimes, fileState:
+				times++
+				fallthrough
+			default:
 				refused = append(refused, text)
 			}
 		}
@@ -151,7 +161,7 @@ func (t *Traits) take(uses []use, library string) {
 	slices.Sort(refused)
 	slices.Sort(odd)
 	if refused = append(refused, odd...); len(refused) > 0 {
-		t.Refused = refused[0]
+		t.Refused, t.TimesOnly = refused[0], len(refused) == times
 	}
 }
 

@@ -117,6 +117,59 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// Of a library without a symbol table the imports alone tell.
+func TestJudgeStripped(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`t`: "files",
+		`let mut h = HashMap::new(); for x in t { *h.entry(x.to_string()).or_insert(0) += 1; } out(h.len())`: "files",
+		`out(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs())`:                               clock,
+		`out(Command::new("git").arg("log").output().unwrap().stdout)`:                                       anyProgram,
+	} {
+		traits, err := Judge(build(t, body, "-Cstrip=symbols"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := level(traits); got != want && !strings.HasPrefix(got, want+" (") || traits.Traced {
+			t.Errorf("Judge of %s, stripped: %s, traced %t, want %s", body, got, traits.Traced, want)
+		}
+	}
+}
+
+// Times of files alone may be known to do no harm.
+func TestTimesOnly(t *testing.T) {
+	t.Parallel()
+	const times = `let m = fs::metadata("a").unwrap().modified().unwrap();`
+	for body, want := range map[string]bool{
+		times + `out(fs::metadata("b").unwrap().modified().unwrap() > m)`: true,
+		times + `fs::write("a", "b"); out(m)`:                             false,
+		times + `out(m.elapsed().is_ok())`:                                false,
+		times + `out((m, std::process::id()))`:                            false,
+		`t`:                                                               false,
+	} {
+		traits, err := Judge(build(t, body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if traits.TimesOnly != want {
+			t.Errorf("Judge of %s: times only %t, want %t (%s)", body, traits.TimesOnly, want, traits.Refused)
+		}
+	}
+}
+
+func TestHolds(t *testing.T) {
+	t.Parallel()
+	traits, err := Judge(build(t, `out(env::var("SOURCE_DATE_EPOCH").is_ok())`, "-Copt-level=3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"SOURCE_DATE_EPOCH": true, "SOURCE_DATE_EPOCHS": false, "SOURCE": false} {
+		if got := traits.Holds(name); got != want {
+			t.Errorf("Holds(%s) = %t, want %t", name, got, want)
+		}
+	}
+}
+
 func TestPlaces(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]bool{

@@ -64,7 +64,9 @@ func isMachinery(symbol string) bool {
 // kernel for locks, and the dynamic linker whether the C library has this or that function, and it writes messages.
 func isAllowed(name string) func(symbol string) bool {
 	switch name {
-	case "syscall", "dlsym":
+	case "syscall":
+		return func(symbol string) bool { return isLibrarys(symbol) || isLock(symbol) }
+	case "dlsym":
 		return isLibrarys
 	case "write", "writev":
 		return func(symbol string) bool {
@@ -72,6 +74,12 @@ func isAllowed(name string) func(symbol string) bool {
 		}
 	}
 	return func(string) bool { return false }
+}
+
+// isLock reports whether a function is one of parking_lot's, which asks the kernel for locks as the standard library does.
+func isLock(symbol string) bool {
+	path := pathOf(symbol)
+	return len(path) > 1 && path[0] == "parking_lot_core" && path[1] == "thread_parker"
 }
 
 // waits are where the standard library waits for locks and threads, in functions that hold no code of others.
@@ -98,6 +106,16 @@ func isLibrarys(symbol string) bool {
 	}
 	path := strings.Join(pathOf(symbol), "::")
 	return slices.ContainsFunc(waits, func(w string) bool { return path == w || strings.HasPrefix(path, w+"::") })
+}
+
+// manifestReaders are crates that look up, for a macro, by what name its user knows another crate. They read the manifests of the user's package and
+// of its workspace, look at their times only in order not to read them again, and ask cargo where the workspace is. They call nothing of the macro's.
+var manifestReaders = set("proc_macro_crate")
+
+// readsManifest reports whether a symbol is a function of such a crate.
+func readsManifest(symbol string) bool {
+	path := pathOf(symbol)
+	return len(path) > 0 && manifestReaders[path[0]]
 }
 
 // What a function says by its own name, wherever its work is done.

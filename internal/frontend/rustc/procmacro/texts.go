@@ -71,6 +71,11 @@ func (t *Traits) Mentions(name string) bool {
 	return bytes.Contains(t.texts.data, []byte(name)) || len(name) >= head && bytes.Contains(t.texts.code, []byte(name[:head])) || strings.ToUpper(name) != name
 }
 
+// Holds reports whether a text of at least eight such letters is surely in the library's data, where other literals may stand beside it.
+func (t *Traits) Holds(name string) bool {
+	return len(name) >= 2*head && bytes.Contains(t.texts.data, []byte(name))
+}
+
 // repository is git's directory, which holds what was committed when, but not files such as .gitignore.
 var repository = regexp.MustCompile(`\.git(?:$|[^ahiklm]|h[^u])`)
 

@@ -1,4 +1,4 @@
-package rustc
+package linker
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/toolchain"
 )
 
 // fakeLinker answers as GNU's linker for a machine.
@@ -37,11 +38,14 @@ func TestOwnSearch(t *testing.T) {
 	} {
 		s := started{programs: []string{strings.Trim(strings.Fields(c.line)[0], `"`)}}
 		s.machine, s.sysroot = machineOf(c.line)
-		p := &probe{ctx: t.Context(), c: &compile.Compilation{Invocation: &compile.Invocation{Dir: "/w"}}, ask: fakeLinker{c.built}, tools: &linkTools{libDirs: []string{"/l"}}}
+		p := &probe{
+			Asking: toolchain.Asking{Ctx: t.Context(), C: &compile.Compilation{Invocation: &compile.Invocation{Dir: "/w"}}, Prober: fakeLinker{c.built}},
+			tools:  &Tools{LibDirs: []string{"/l"}},
+		}
 		if err := p.ownSearch(s); err != nil {
 			t.Error(err)
 		}
-		if diff := cmp.Diff(c.want, p.tools.libDirs); diff != "" {
+		if diff := cmp.Diff(c.want, p.tools.LibDirs); diff != "" {
 			t.Errorf("directories of %s (-want +got):\n%s", c.line, diff)
 		}
 	}

@@ -1,10 +1,12 @@
-package rustc
+package linker
 
 import (
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // GNU's linker searches directories of its own behind those that it is given, such as /usr/local/lib. It tells them with the linker
@@ -21,13 +23,13 @@ func (p *probe) ownSearch(s started) error {
 		if !gnuLinker.MatchString(filepath.Base(program)) {
 			continue
 		}
-		said, err := p.ask.Probe(p.ctx, append(append([]string{program}, s.machine...), "--verbose"), []string{"LC_ALL=C"})
+		said, err := p.Put(append(append([]string{program}, s.machine...), "--verbose"), "LC_ALL=C")
 		if err != nil {
 			return err
 		}
 		root, from := "", s.sysroot
 		if said.Status == 0 && from == "" {
-			asked, err := p.ask.Probe(p.ctx, []string{program, "--print-sysroot"}, []string{"LC_ALL=C"})
+			asked, err := p.Put([]string{program, "--print-sysroot"}, "LC_ALL=C")
 			if err != nil {
 				return err
 			}
@@ -36,32 +38,17 @@ func (p *probe) ownSearch(s started) error {
 			}
 		}
 		if from != "" && from != "/" {
-			root = absolute(p.c.Dir, from)
+			root = frontend.Absolute(p.C.Dir, from)
 		}
 		for _, m := range searchDir.FindAllStringSubmatch(string(said.Stdout), -1) {
 			dir := m[2]
 			if m[1] != "" {
 				dir = root + dir
 			}
-			if dir = absolute(p.c.Dir, dir); !slices.Contains(p.tools.libDirs, dir) {
-				p.tools.libDirs = append(p.tools.libDirs, dir)
+			if dir = frontend.Absolute(p.C.Dir, dir); !slices.Contains(p.tools.LibDirs, dir) {
+				p.tools.LibDirs = append(p.tools.LibDirs, dir)
 			}
 		}
 	}
 	return nil
-}
-
-// machineOf returns the words of a linker's command line that choose the machine it links for, and its sysroot, "" for the one that it
-// was built with.
-func machineOf(line string) (machine []string, sysroot string) {
-	words := strings.Fields(strings.ReplaceAll(line, `"`, ""))
-	for i, word := range words {
-		if word == "-m" && i+1 < len(words) {
-			machine = words[i : i+2]
-		}
-		if value, ok := strings.CutPrefix(word, "--sysroot="); ok {
-			sysroot = value
-		}
-	}
-	return machine, sysroot
 }
