@@ -39,8 +39,7 @@ func (p *parser) variablePlaces(names func(text string) bool) *compile.Decline {
 				p.c.Facts = append(p.c.Facts, "macro-variable "+name+" names a file")
 			case info.IsDirectory() && strings.HasPrefix(value, "/") && !knownPlaces[name]:
 				for _, r := range p.readers {
-					// Of names in small letters it is not known whether a library holds them.
-					if r.reach == reachWorkspace && strings.ToUpper(name) == name && r.names(name) {
+					if r.reach == reachWorkspace && r.judged && r.traits.Spells(name) {
 						return compile.Refuse(compile.ReasonMacro, r.name+": reads files, and names "+name+", a directory elsewhere")
 					}
 				}
