@@ -33,6 +33,7 @@ func (p *parser) variablePlaces(names func(text string) bool) *compile.Decline {
 			if err != nil || counted(path) || slices.Contains(p.c.Inputs, path) {
 				continue
 			}
+			const executable = 0o111
 			switch {
 			case info.IsRegular() && info.Mode&executable == 0:
 				p.c.Inputs = append(p.c.Inputs, path)

@@ -81,9 +81,6 @@ func (t *Traits) Holds(name string) bool {
 	return len(name) >= 2*head && bytes.Contains(t.texts.data, []byte(name))
 }
 
-// Spells reports whether the data of the library holds such a text whole, as it does where code hands it on to be looked up.
-func (t *Traits) Spells(name string) bool { return bytes.Contains(t.texts.data, []byte(name)) }
-
 // repository is git's directory, which holds what was committed when, but not files such as .gitignore.
 var repository = regexp.MustCompile(`\.git(?:$|[^ahiklm]|h[^u])`)
 
