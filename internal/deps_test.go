@@ -31,10 +31,11 @@ var layers = []struct {
 		"internal/cache/cachetest", "internal/cache/disk", "internal/cache/tiers", "internal/cache/bucket",
 		"internal/cache/bucket/objects/objectstest", "internal/cache/bucket/objects/dir", "internal/cache/bucket/objects/s3", "internal/cache/bucket/objects/s3/s3test",
 	}},
-	{4, []string{"internal/engine", "internal/frontend/cc", "internal/frontend/rustc"}},
-	{5, []string{"internal/daemon", "internal/oracle", "internal/oracle/search", "internal/fakecc"}},
-	{6, []string{"internal/bench", "internal/oracle/oraclecc", "internal/oracle/rustoracle"}},
-	{7, []string{"cmd/ccwrap", "cmd/compile-cache", "cmd/compile-cache-bench"}},
+	{4, []string{"internal/engine", "internal/frontend/rustc/linker"}},
+	{5, []string{"internal/frontend/cc", "internal/frontend/rustc"}},
+	{6, []string{"internal/daemon", "internal/oracle", "internal/oracle/search", "internal/fakecc"}},
+	{7, []string{"internal/bench", "internal/oracle/oraclecc", "internal/oracle/rustoracle"}},
+	{8, []string{"cmd/ccwrap", "cmd/compile-cache", "cmd/compile-cache-bench"}},
 }
 
 // only lists, for packages whose imports from this module are fixed, the whole of them.
@@ -46,9 +47,10 @@ var only = map[string][]string{
 	"internal/frontend/toolchain": {"internal/compile", "internal/digest", "internal/frontend", "internal/recent"},
 	"internal/frontend/cc":        {"internal/compile", "internal/digest", "internal/frontend", "internal/frontend/toolchain", "internal/recent"},
 	"internal/frontend/rustc": {
-		"internal/ar", "internal/compile", "internal/digest", "internal/frontend", "internal/frontend/rustc/procmacro",
-		"internal/frontend/toolchain", "internal/recent",
+		"internal/ar", "internal/compile", "internal/digest", "internal/frontend", "internal/frontend/rustc/linker",
+		"internal/frontend/rustc/procmacro", "internal/frontend/toolchain", "internal/recent",
 	},
+	"internal/frontend/rustc/linker": {"internal/compile", "internal/frontend", "internal/frontend/toolchain", "internal/recent"},
 
 	"internal/frontend/rustc/procmacro": {},
 }

@@ -5,7 +5,7 @@
 //
 //   - digest names content: SHA-256 and size. Everything that is stored has one.
 //   - protocol is what ccwrap and the daemon agree on: frames, limits, the names of sockets. It is types and prose, and imports
-//     nothing, since every compile pays for it.
+//     next to nothing, since every compile pays for it.
 //   - config reads the settings that count when a daemon starts, each with its source.
 //   - ar reads archives, as libraries are.
 //   - recent remembers what was found out once, up to a limit.
@@ -32,8 +32,8 @@
 //
 //   - frontend/toolchain finds out what a compiler is made of and knows it until that changes, for every front-end.
 //   - frontend/cc is gcc and clang: what arguments mean, what a toolchain is, what a compile has read.
-//   - frontend/rustc is rustc and clippy-driver, as cargo calls them; frontend/rustc/procmacro tells what a procedural macro could read
-//     from the code of its library.
+//   - frontend/rustc is rustc and clippy-driver, as cargo calls them; frontend/rustc/linker finds out what a link of these runs, and
+//     frontend/rustc/procmacro what a procedural macro could read, from the code of its library.
 //   - key is the law: the recipe of a compilation, the state of files, and the key made of both.
 //   - cache/disk is the store in a directory.
 //   - cache/bucket is the store that machines share: what is where, fetching ahead, publishing. objects/s3 and objects/dir are the
@@ -44,10 +44,11 @@
 // # The whole
 //
 //   - engine is the data path. Handle in handle.go reads top to bottom: parse, identify, lookup, restore or run and store, record.
-//   - daemon listens, limits, idles out and drains; wire.go and far.go are the one place where stores and engine are built.
+//   - daemon listens, limits, idles out and drains; wire.go and far.go are the one place where tiers and engine are built.
 //   - oracle and fakecc are compilers for tests: a model of gcc that can tell a wrong object, and one that fails on command.
 //     oracle/rustoracle is the same of rustc and its linker. oracle/search looks with them for wrong answers of the engine, at random.
 //   - bench measures the whole against the plain compiler and ccache, and cargo builds against other caches of Rust.
 //
-// The programs, in ../cmd, come last. e2e is a module of its own that runs the action as GitHub would.
+// The programs, in ../cmd, come last. e2e is a module of its own: the action as GitHub would run it, the bucket on real servers, cargo on
+// real crates.
 package internal

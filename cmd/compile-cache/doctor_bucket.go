@@ -279,13 +279,9 @@ func told(err error) (text, hint string) {
 	var refused *credentials.Error
 	switch {
 	case errors.As(err, &failed):
-		bare := *failed
-		bare.Advice = ""
-		return bare.Error(), failed.Advice
+		return failed.Split()
 	case errors.As(err, &refused):
-		bare := *refused
-		bare.Advice = ""
-		return bare.Error(), refused.Advice
+		return refused.Split()
 	case errors.Is(err, context.DeadlineExceeded):
 		return "no answer in time: " + err.Error(), "the service is slow or silent: see endpoint=, the network, a proxy (HTTPS_PROXY) or a firewall"
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/compile-cache/compile-cache-action/internal/daemon"
@@ -21,6 +22,9 @@ func (c *stopCmd) Run(a *app) error {
 	}
 	defer client.Close()
 	st, err := client.Ping()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &hinted{fmt.Errorf("the daemon at %s does not answer", a.place.Socket()), "it is suspended or overloaded; to find it: pgrep -af 'compile-cache daemon'"}
+	}
 	if err != nil {
 		return fmt.Errorf("the socket %s does not answer as a daemon: %w", a.place.Socket(), err)
 	}

@@ -49,7 +49,7 @@ const (
 	DefaultIdleTimeout = 10 * time.Minute
 )
 
-// Read returns the configuration of an environment.
+// Read returns the configuration of an environment. It always succeeds: what cannot be read is the default, and a line in Warnings.
 func Read(getenv func(string) string) Config {
 	c := Config{
 		MaxSize:     Setting[Size]{Size{Bytes: DefaultMaxBytes, Percent: DefaultMaxPercent}, FromDefault},
@@ -164,7 +164,8 @@ var units = []struct {
 	{"k", 1 << 10}, {"m", 1 << 20}, {"g", 1 << 30}, {"t", 1 << 40}, {"b", 1}, {"", 1},
 }
 
-// ParseSize reads "5GiB", "500M", "1073741824" or "10%".
+// ParseSize reads "5GiB", "500M", "1073741824" or "10%": bytes, with units of 1024 however they are spelled, or a share of the file
+// system. The error says what is wanted.
 func ParseSize(text string) (Size, error) {
 	s := strings.ToLower(strings.TrimSpace(text))
 	if p, ok := strings.CutSuffix(s, "%"); ok {

@@ -11,10 +11,11 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/protocol"
 )
 
-// Client is the CLI's connection to a daemon. While it is open the daemon is not idle.
+// Client is the CLI's connection to a daemon. While it is open the daemon is not idle. It is for one goroutine, which closes it. Each
+// question waits protocol.Patience for its answer, where nothing else is said; an error is of the connection, or the daemon's own words.
 type Client struct{ nc net.Conn }
 
-// Dial connects to the daemon of a place.
+// Dial connects to the daemon of a place, and starts none: the error is net's where nobody listens.
 func Dial(place protocol.Place) (*Client, error) {
 	nc, err := net.DialTimeout("unix", place.Socket(), protocol.Patience)
 	if err != nil {
@@ -45,7 +46,7 @@ func (c *Client) Record() error {
 	return err
 }
 
-// Stop asks the daemon to drain and leave.
+// Stop asks the daemon to drain and leave, and does not wait until it has.
 func (c *Client) Stop() error {
 	_, err := c.ask("stop", protocol.Patience)
 	return err

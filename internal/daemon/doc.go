@@ -12,5 +12,6 @@
 // # Trust
 //
 // The directory of the socket must be ours alone; both ends check the other's user id on the open connection; the daemon runs no
-// program that a client names. wire.go builds everything; nothing else in the program constructs a store or an engine.
+// program that a client names. wire.go and far.go build everything; of the rest of the program only
+// "clear" opens a store, the one on disk.
 package daemon

@@ -177,18 +177,16 @@ func describe(err error) compile.Problem {
 	var corrupt *cache.CorruptError
 	switch {
 	case errors.As(err, &failed):
-		bare := *failed
-		bare.Advice = ""
 		cause := failed.Operation + " " + failed.Code
 		switch failed.Kind {
 		case objects.Unreachable, objects.Credentials, objects.Skewed, objects.Absent, objects.Misplaced, objects.Throttled, objects.Unavailable:
 			cause = failed.Code // whatever was to be done
 		}
-		return compile.Problem{Kind: string(failed.Kind), Cause: cause, Text: bare.Error(), Advice: failed.Advice, Count: 1}
+		text, advice := failed.Split()
+		return compile.Problem{Kind: string(failed.Kind), Cause: cause, Text: text, Advice: advice, Count: 1}
 	case errors.As(err, &refused):
-		bare := *refused
-		bare.Advice = ""
-		return compile.Problem{Kind: string(objects.Credentials), Cause: refused.Operation + " " + refused.Code, Text: bare.Error(), Advice: refused.Advice, Count: 1}
+		text, advice := refused.Split()
+		return compile.Problem{Kind: string(objects.Credentials), Cause: refused.Operation + " " + refused.Code, Text: text, Advice: advice, Count: 1}
 	case errors.As(err, &corrupt):
 		return compile.Problem{Kind: "corrupt", Cause: "corrupt", Text: err.Error(), Advice: "it is not used; what was stored there is compiled and stored again", Count: 1}
 	}

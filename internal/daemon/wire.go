@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -101,7 +100,7 @@ func Serve(ctx context.Context, o Options, ready func(error)) error {
 		ready(err)
 		return err
 	}
-	logFile, err := openLog(place.Dir)
+	logFile, err := openLog(place.Dir, maxLog)
 	if err != nil {
 		ready(err)
 		return err
@@ -170,23 +169,6 @@ func warm(ctx context.Context, state *key.State, o Options) {
 	}
 	close(o.warmed)
 	<-done
-}
-
-// openLog opens the log; one that has grown large makes room for a new one.
-func openLog(dir string) (io.WriteCloser, error) {
-	const maxLog = 10 << 20
-	path := filepath.Join(dir, "log", "daemon.log")
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("create log: %w", err)
-	}
-	if fi, err := os.Stat(path); err == nil && fi.Size() > maxLog {
-		_ = os.Rename(path, path+".1")
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open log: %w", err)
-	}
-	return f, nil
 }
 
 // listen opens the socket under a name of its own and renames it, so that whoever finds it can dial it.

@@ -4,8 +4,8 @@
 // # What it keeps true
 //
 // The build gets what the plain compiler would give it: on a hit the same bytes, modes, messages and status, on
-// anything else the compiler itself. A result is stored only when the compiler succeeded, all its outputs are its own,
-// and nothing it read changed while it ran. Every call ends in exactly one event.
+// anything else the compiler itself. A result is stored only when the compiler succeeded, or its failure is an answer (what build
+// scripts ask rustc), all its outputs are its own, and nothing it read changed while it ran. Every call ends in exactly one event.
 //
 // Handle may be called from any number of goroutines. The engine runs no program: the Client does.
 package engine
@@ -53,7 +53,7 @@ type Engine struct {
 // collectors bounds how many compiles are collected at once, and with it the memory that their outputs take.
 const collectors = 8
 
-// New returns an engine.
+// New returns an engine. Nothing runs in the background until Handle is called.
 func New(c Config) *Engine {
 	return &Engine{
 		Config: c, checks: key.NewChecks(), memory: make(chan struct{}, collectors),

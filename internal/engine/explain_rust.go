@@ -65,9 +65,8 @@ func (c *call) nameFiles(causes []compile.Cause, set *compile.InputSet) []compil
 func (c *call) diffRust(o noted) (causes, consequences []compile.Cause) {
 	was, now := joinOptions(o.Recipe), joinOptions(string(c.recipe.Text))
 	gone, come := missingLines(was, now), missingLines(now, was)
-	tell := func(line, other string) {
-		label, value, _ := strings.Cut(line, " ")
-		cause, consequence := c.rustCause(label, value, other)
+	tell := func(label, was, now string) {
+		cause, consequence := c.rustCause(label, was, now)
 		switch {
 		case label == "compiler":
 			// Version or files are named below.
@@ -78,18 +77,12 @@ func (c *call) diffRust(o noted) (causes, consequences []compile.Cause) {
 		}
 	}
 	for _, line := range gone {
-		tell(line, takeRust(&come, line))
+		label, value, _ := strings.Cut(line, " ")
+		tell(label, value, takeRust(&come, line))
 	}
 	for _, line := range come {
 		label, value, _ := strings.Cut(line, " ")
-		cause, consequence := c.rustCause(label, "", value)
-		switch {
-		case label == "compiler":
-		case consequence:
-			consequences = append(consequences, cause)
-		default:
-			causes = append(causes, cause)
-		}
+		tell(label, "", value)
 	}
 	tools := key.ToolLines(c.tc)
 	switch {

@@ -19,7 +19,8 @@ const (
 	maxEventDepth = 100
 )
 
-// ReadEvent reads the file of a workflow's event.
+// ReadEvent reads the file of a workflow's event. What is no regular file is an error; of a file that is too long comes so much that
+// this shows.
 func ReadEvent(path string) ([]byte, error) {
 	info, err := os.Stat(path) // a FIFO would never open
 	if err != nil {

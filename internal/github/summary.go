@@ -1,6 +1,7 @@
-// Package github speaks to the runner of a GitHub workflow.
+// Package github speaks to the runner of a GitHub workflow, and tells from the event which scopes of a bucket its job may read and
+// write (FindScopes).
 //
-// Everything goes through a *githubactions.Action that the caller makes, so tests give it an environment and a writer of
+// What goes to the runner goes through a *githubactions.Action that the caller makes, so tests give it an environment and a writer of
 // their own.
 package github
 

@@ -242,19 +242,22 @@ func (w *Watch) input(p string) (digest.Digest, error) {
 		}
 	}
 	same := known && before.digest == d
-	ok := true
+	ok, detail := true, p
 	switch {
 	case s.class(fi.Dev, p) == fsForeign || s.class(fi.Dev, p) == fsNetwork:
 		ok = same
 	case fi.Mtime >= w.startFor(fi):
 		// Equal content is no proof: the file may have been edited, compiled and edited back.
 		ok = false
+		if fi.Ctime < w.startFor(fi) {
+			detail = p + " bears a time in the future"
+		}
 	case fi.Ctime >= w.startFor(fi):
 		// A new link or a chmod explains it; a file moved away and back would look like the same, but for those.
 		ok = same && before.dev == fi.Dev && before.ino == fi.Ino && (before.nlink != fi.Nlink || before.mode != fi.Mode)
 	}
 	if !ok {
-		return digest.Digest{}, compile.Refuse(compile.ReasonInputChanged, p)
+		return digest.Digest{}, compile.Refuse(compile.ReasonInputChanged, detail)
 	}
 	return d, nil
 }

@@ -13,7 +13,7 @@
 //
 // # Roots
 //
-// The checkout, the home directory and the like are roots (roots.go). Recipe, set and text outputs spell them with
+// The checkout, the home directory and the like are roots (roots*.go). Recipe, set and text outputs spell them with
 // placeholders, so that another checkout finds the same compilation; whether a result may be used there is decided
 // by what its outputs held: those roots whose text they contain are bound, and their values are part of the key.
 //

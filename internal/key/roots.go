@@ -109,7 +109,8 @@ func (rs Roots) ExpandPath(p string) (expanded string, ok bool) {
 var pathOptions = []string{
 	"-I", "-L", "-F", "-iquote", "-isystem", "-idirafter", "-iframework", "-include", "-imacros", "-o", "-MF", "-MT", "-MQ",
 	"-fdebug-prefix-map=", "-ffile-prefix-map=", "-fmacro-prefix-map=", "-fprofile-prefix-map=", "-fcoverage-prefix-map=",
-	"-fdebug-compilation-dir=", "-ffile-compilation-dir=", "--sysroot=", "-isysroot", "-Wp,-MD,", "-Wp,-MMD,", "@", "--remap-path-prefix=",
+	"-fdebug-compilation-dir=", "-ffile-compilation-dir=", "--sysroot=", "-isysroot", "-Wp,-MD,", "-Wp,-MMD,",
+	"--include=", "--include", "--imacros=", "--imacros", "-Wa,-I", "-Wa,-I,", "@", "--remap-path-prefix=",
 }
 
 // SpellArg spells an argument. A root is replaced only where a path begins: at the start, or right behind a path option.

@@ -203,6 +203,26 @@ func TestUnchanged(t *testing.T) {
 	}
 }
 
+// Who looks for what changes an input in vain is told that its time is the cause.
+func TestTimeInTheFuture(t *testing.T) {
+	s, clock := newState(t)
+	dir := t.TempDir()
+	source := filepath.Join(dir, "a.c")
+	write(t, source, "int a;")
+	if err := os.Chtimes(source, time.Time{}, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	w, err := s.NewWatch(clock, &compile.Compilation{Invocation: &compile.Invocation{Dir: dir}, Inputs: []string{source}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.Unchanged(&frontend.Inputs{Paths: []string{source}})
+	var d *compile.Decline
+	if want := source + " bears a time in the future"; !errors.As(err, &d) || d.Detail != want {
+		t.Errorf("Unchanged = %v, want the detail %q", err, want)
+	}
+}
+
 // A directory swapped for one made earlier keeps old times in it; only its own ctime, or its inode, tells.
 func TestUnchangedSwapForOlderDirectory(t *testing.T) {
 	s, clock := newState(t)

@@ -23,7 +23,7 @@ var _ frontend.Files = (*View)(nil)
 // NewView returns a view that has seen nothing.
 func (s *State) NewView() *View { return &View{State: s, stats: make(map[string]statAnswer, 128)} }
 
-// Stat follows links.
+// Stat is State.Stat of the first time that this view was asked for path, an error too.
 func (v *View) Stat(path string) (frontend.FileInfo, error) {
 	a, ok := v.stats[path]
 	if !ok {
@@ -33,7 +33,7 @@ func (v *View) Stat(path string) (frontend.FileInfo, error) {
 	return a.fi, a.err
 }
 
-// Digest returns the digest of the regular file at path.
+// Digest is State.Digest for the file that Stat tells of.
 func (v *View) Digest(path string) (digest.Digest, error) { return v.digest(path, false) }
 
 // ToolDigest is Digest for files of a toolchain, see State.

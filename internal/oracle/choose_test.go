@@ -44,7 +44,7 @@ func (w *world) chooseText(rng *rand.Rand, p string) string {
 	}
 	var text string
 	switch {
-	case strings.HasPrefix(base, "s") && (strings.HasSuffix(base, ".c") || strings.HasSuffix(base, ".cc")):
+	case strings.HasPrefix(base, "s") && slices.Contains(sources, "src/"+base):
 		text = sourceText(rng)
 	case strings.HasSuffix(base, ".bin"):
 		text = fmt.Sprintf("blob %d\n", rng.IntN(3))

@@ -15,7 +15,7 @@ func (c *Call) compile(o *options, t *tools) Answer {
 	if len(o.inputs) != 1 {
 		return c.failed("the model compiles one source at a time")
 	}
-	source := o.inputs[0]
+	source, assembles := o.inputs[0], c.languageOf(o) == assembly
 	p := newPreprocessor(c, o)
 	err := p.run(source)
 	object := o.output
@@ -64,12 +64,15 @@ func (c *Call) compile(o *options, t *tools) Answer {
 		add(file, p.dependencies(object), false)
 	}
 	if o.asDeps != "" {
-		add(o.asDeps, []byte(object+": "+strings.Join(append(embedded, filepath.Base(source), "/tmp/ccMmodel.s"), " ")+"\n"), false)
+		if !assembles {
+			embedded = append(embedded, filepath.Base(source)) // from the compiler's .file
+		}
+		add(o.asDeps, []byte(object+": "+strings.Join(append(embedded, "/tmp/ccMmodel.s"), " ")+"\n"), false)
 	}
-	if o.coverage {
+	if o.coverage && !assembles {
 		add(beside(".gcno"), []byte("notes "+sum(p.dump.Bytes())+" in "+c.compilationDir()+" of "+source+"\n"), false)
 	}
-	if o.stackUsage {
+	if o.stackUsage && !assembles {
 		add(beside(".su"), []byte(source+":1:"+sum(p.dump.Bytes())+"\t16\tstatic\n"), false)
 	}
 	if o.split {

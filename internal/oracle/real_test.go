@@ -107,19 +107,34 @@ func (r result) differences(other result) []string {
 	return out
 }
 
+// asAssembly makes assembly of the projects' C: each declaration an instruction and a name, and of each __asm__ what it is given, the name of the
+// file that is being read and the bytes of another one.
+var asAssembly = []string{"-x", "assembler-with-cpp", "-Dint=nop;.globl", "-Dextern=#", "-D__asm__(x)=.ascii __FILE__;.incbin \"blob.bin\""}
+
+// clang's assembler does not tell what it reads, so nothing of that would be stored.
+var asAssemblyOfClang = []string{"-x", "assembler-with-cpp", "-Dint=nop;.globl", "-Dextern=#", "-D__asm__(x)=.ascii __FILE__"}
+
 // TestRealCompilers compares plain, cold and warm compiles of random projects by gcc and by clang.
 func TestRealCompilers(t *testing.T) {
-	projects, steps := 30, 4
-	if testing.Short() {
-		projects = 4
-	}
-	for _, name := range []string{"gcc", "clang"} {
-		t.Run(name, func(t *testing.T) {
-			program, err := exec.LookPath(name)
+	for _, tt := range []struct {
+		name     string
+		compiler string
+		extra    []string
+		projects int
+	}{
+		{"gcc", "gcc", nil, 30}, {"clang", "clang", nil, 30},
+		{"gcc as assembly", "gcc", asAssembly, 12}, {"clang as assembly", "clang", asAssemblyOfClang, 12},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			program, err := exec.LookPath(tt.compiler)
 			if err != nil {
 				t.Skip("no compiler: ", err)
 			}
-			r := &realSearch{program: program, outcomes: map[compile.Outcome]int{}, reasons: map[string]int{}}
+			projects, steps := tt.projects, 4
+			if testing.Short() {
+				projects = 4
+			}
+			r := &realSearch{program: program, extra: tt.extra, outcomes: map[compile.Outcome]int{}, reasons: map[string]int{}}
 			for seed := range uint64(projects) {
 				r.project(t, search.ScratchDir(t), seed, steps)
 				if t.Failed() {
@@ -136,6 +151,7 @@ func TestRealCompilers(t *testing.T) {
 
 type realSearch struct {
 	program         string
+	extra           []string // before the arguments
 	cases, unstable int
 	outcomes        map[compile.Outcome]int
 	reasons         map[string]int
@@ -226,13 +242,16 @@ func ofProject(o op) bool {
 			return false
 		}
 	}
+	if o.kind == "source" && strings.HasSuffix(o.a, ".S") {
+		return false // C by its text
+	}
 	return o.a != "PATH" && o.a != "LD_PRELOAD" && !strings.HasSuffix(o.a, ".gch")
 }
 
 // invocation is the world's, of the real compiler.
 func (r *realSearch) invocation(w *world) *compile.Invocation {
 	inv := w.invocation()
-	inv.Program = r.program
+	inv.Program, inv.Args = r.program, slices.Concat(r.extra, inv.Args)
 	for i, kv := range inv.Env {
 		if strings.HasPrefix(kv, "PATH=") {
 			inv.Env[i] = "PATH=" + os.Getenv("PATH")

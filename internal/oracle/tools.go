@@ -190,14 +190,19 @@ func (c *Call) printSearchDirs() string {
 		strings.Join(c.libDirs(), "/:") + "/\n"
 }
 
+// assembly is a language whose text is the assembler's once it is preprocessed.
+const assembly = "assembler-with-cpp"
+
 func (c *Call) languageOf(o *options) string {
-	if o.language == "c" || o.language == "c++" {
+	if o.language == "c" || o.language == "c++" || o.language == assembly {
 		return o.language
 	}
 	for _, in := range o.inputs {
 		switch filepath.Ext(in) {
 		case ".cc", ".cpp", ".cxx", ".C":
 			return "c++"
+		case ".S":
+			return assembly
 		}
 	}
 	if strings.HasSuffix(c.Program, "++") {

@@ -79,7 +79,7 @@ func (w *world) now() time.Time { return time.Date(2026, 1, 2, 3, 0, w.clock, 0,
 var (
 	headers     = []string{"a.h", "b.h", "c.h", "sub/d.h", "e.h"}
 	headerDirs  = []string{"inc0", "inc1", "inc2", "src", "sys", "quote", "after"}
-	sources     = []string{"src/s0.c", "src/s1.c", "src/s2.cc"}
+	sources     = []string{"src/s0.c", "src/s1.c", "src/s2.cc", "src/s3.S"}
 	optional    = []string{"opt.h", "rare.h"}
 	outputNames = []string{"{r}/build/out.o", "{r}/build/other.o", "{R}/build/out.o"}
 )

@@ -15,7 +15,7 @@ type Message interface {
 	append([]byte) []byte
 }
 
-// AppendFrame appends the frame of m to b.
+// AppendFrame appends the frame of m to b. Whether it is longer than MaxFrame is for the caller to see.
 func AppendFrame(b []byte, m Message) []byte {
 	start := len(b)
 	b = append(b, 0, 0, 0, 0, byte(m.frameType()))
@@ -23,6 +23,8 @@ func AppendFrame(b []byte, m Message) []byte {
 	binary.LittleEndian.PutUint32(b[start:], uint32(len(b)-start-4))
 	return b
 }
+
+// The functions named Parse return ErrFrame for what is no such payload, a longer one too.
 
 // FirstFrame returns the frame that b begins with, its type and its payload, which lies in b, and how many bytes it has in all; 0 where
 // b does not hold it whole.
@@ -257,7 +259,7 @@ func (m *Run) append(b []byte) []byte {
 	return appendList(b, m.Unmap)
 }
 
-// ParseRun reads the payload of a Run.
+// ParseRun reads the payload of a Run, whose texts are copies.
 func ParseRun(p []byte) (*Run, error) {
 	r := reader{b: p}
 	given := r.bool()
@@ -293,7 +295,7 @@ func (*Probe) frameType() FrameType { return TypeProbe }
 
 func (m *Probe) append(b []byte) []byte { return appendList(appendList(b, m.Argv), m.Env) }
 
-// ParseProbe reads the payload of a Probe.
+// ParseProbe reads the payload of a Probe, whose texts are copies.
 func ParseProbe(p []byte) (*Probe, error) {
 	r := reader{b: p}
 	m := &Probe{Argv: r.list(), Env: r.list()}
@@ -319,7 +321,7 @@ func (*Control) frameType() FrameType { return TypeControl }
 
 func (m *Control) append(b []byte) []byte { return appendString(b, m.Verb) }
 
-// ParseControl reads the payload of a Control.
+// ParseControl reads the payload of a Control, whose text is a copy.
 func ParseControl(p []byte) (*Control, error) {
 	r := reader{b: p}
 	m := &Control{Verb: r.string()}

@@ -30,6 +30,30 @@ type totals struct {
 
 func (t *totals) isFolded(name string) bool { return slices.Contains(t.Folded, name) }
 
+// eachUnfolded opens the files whose events t does not contain, oldest first, and hands them to use, which closes them.
+func (t *totals) eachUnfolded(dir string, use func(name string, f *spoolFile) error) error {
+	names, err := spoolNames(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if t.isFolded(name) {
+			continue
+		}
+		f, err := openSpoolFile(dir, name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // folded meanwhile, or a daemon without events has ended
+		}
+		if err != nil {
+			return err
+		}
+		if err := use(name, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // readTotals returns totals.json parsed and as it is; a missing one is empty.
 func readTotals(dir string) (*totals, []byte, error) {
 	b, err := os.ReadFile(filepath.Join(dir, "totals.json"))
@@ -235,27 +259,13 @@ func Zero(ctx context.Context, dir string, now time.Time) error {
 	if old, _, err := readTotals(dir); err == nil {
 		t.Folded = old.Folded
 	}
-	names, err := spoolNames(dir)
+	err = t.eachUnfolded(dir, func(name string, f *spoolFile) (err error) {
+		defer f.Close()
+		t.Skip[name], err = f.wholeLines()
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	for _, name := range names {
-		if t.isFolded(name) {
-			continue
-		}
-		f, err := openSpoolFile(dir, name)
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		n, err := f.wholeLines()
-		f.Close()
-		if err != nil {
-			return err
-		}
-		t.Skip[name] = n
 	}
 	if t.Unrecorded, err = unrecordedSize(dir); err != nil {
 		return err

@@ -55,23 +55,12 @@ func openReader(dir string, meanwhile func()) (r *Reader, ok bool, err error) {
 	if t.Zeroed != nil {
 		r.Zeroed = *t.Zeroed
 	}
-	names, err := spoolNames(dir)
+	err = t.eachUnfolded(dir, func(_ string, f *spoolFile) error {
+		r.files = append(r.files, f)
+		return nil
+	})
 	if err != nil {
 		return nil, false, err
-	}
-	for _, name := range names {
-		if t.isFolded(name) {
-			continue
-		}
-		f, err := openSpoolFile(dir, name)
-		if errors.Is(err, os.ErrNotExist) {
-			// Folded meanwhile, or a daemon without events has ended.
-			continue
-		}
-		if err != nil {
-			return nil, false, err
-		}
-		r.files = append(r.files, f)
 	}
 	n, err := unrecordedSize(dir)
 	if err != nil {

@@ -49,7 +49,8 @@ func Prelude(argc int, argv **byte) {
 	if whole && ask(args, env) {
 		hear()
 	}
-	if isTight() {
+	// What an Early told must not be said again, and to take it back needs the runtime: that may just find room.
+	if asked.told == 0 && isTight() {
 		becomeBare(args, env, argv, argc)
 	}
 }

@@ -43,8 +43,7 @@ var (
 	nestText [len(nestVariable) + len("=1\x00")]byte
 )
 
-// becomeBare is call.become, where that finds the compiler without a look at the working directory, and returns where it cannot. What an
-// Early told already is said again: that a hit breaks off behind one is rarer than this limit.
+// becomeBare is call.become, where that finds the compiler without a look at the working directory, and returns where it cannot.
 func becomeBare(args, env []string, argv **byte, argc int) {
 	name, rest, ok := compilerName(args)
 	if !ok {

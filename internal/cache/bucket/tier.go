@@ -153,10 +153,10 @@ func (t *Tier) Start(land cache.Store, before <-chan struct{}) {
 	t.out.start()
 }
 
-// Landed is closed when nothing more is fetched ahead.
+// Landed returns a channel that is closed when nothing more is fetched ahead: all has landed, failed, or was given up.
 func (t *Tier) Landed() <-chan struct{} { return t.start.landed }
 
-// Counts returns the tier's counters, which go on.
+// Counts returns the tier's counters, which go on counting and may be read at any time.
 func (t *Tier) Counts() *Counts { return &t.counts }
 
 // Close publishes what there is within ctx and ends what goes on in the background.

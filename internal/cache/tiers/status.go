@@ -10,7 +10,7 @@ type Status struct {
 	Drops  Drops
 }
 
-// Status tells about the far tiers, in order.
+// Status tells about the far tiers in the order in which they are asked, as they are now; the caller may keep it.
 func (s *Stack) Status() []Status {
 	var list []Status
 	for _, t := range s.far {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // option applies one option; value is that of a joined or separate one.
@@ -65,7 +66,11 @@ func (p *parser) option(o option, arg, value string) {
 	case classPreprocessor:
 		p.preprocessorList(arg)
 	case classAssembler:
-		p.assemblerList(arg)
+		if o.separate {
+			p.assemblerWords([]string{value}, arg+" "+value)
+		} else {
+			p.assemblerWords(strings.Split(value, ","), arg)
+		}
 	case classXclang:
 		p.frontendOption(value)
 	case classXpreprocessor:
@@ -123,8 +128,8 @@ func (p *parser) value(arg, value string) {
 }
 
 func (p *parser) ifFile(v string) {
-	path := absolute(p.inv.Dir, v)
-	if info, err := p.files.Stat(path); err == nil && isRegular(info) {
+	path := frontend.Absolute(p.inv.Dir, v)
+	if info, err := p.files.Stat(path); err == nil && info.IsRegular() {
 		p.named = append(p.named, path)
 	}
 }
@@ -149,7 +154,7 @@ func (p *parser) directory(list *[]string, arg, value string) {
 		p.refuse(compile.ReasonOption, arg)
 		return
 	}
-	*list = append(*list, absolute(p.inv.Dir, value))
+	*list = append(*list, frontend.Absolute(p.inv.Dir, value))
 }
 
 // dependencies notes -MD or -MMD. Where both are given, gcc and clang take the second whatever their order.

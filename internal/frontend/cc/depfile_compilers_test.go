@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // File names that make needs quoted are read back from what real compilers write, or refused, or read as names that do not
@@ -47,7 +49,7 @@ func TestDepfileOfCompilers(t *testing.T) {
 				garbled := kind == "clang" && strings.ContainsAny(header, "\\\t")
 				missing := false
 				for _, path := range paths {
-					if _, err := os.Stat(absolute(p.dir, path)); err != nil {
+					if _, err := os.Stat(frontend.Absolute(p.dir, path)); err != nil {
 						missing = true
 					}
 				}

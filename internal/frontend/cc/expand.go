@@ -51,7 +51,7 @@ func (e *expansion) add(args []string, depth int) *compile.Decline {
 		if depth == maxResponseDepth {
 			return compile.Refuse(compile.ReasonArguments, a)
 		}
-		path := absolute(e.dir, a[1:])
+		path := frontend.Absolute(e.dir, a[1:])
 		text, _, err := e.files.Read(path, maxResponseBytes-e.bytes)
 		if err != nil {
 			// gcc takes the argument literally where the file is absent, and stops where it is a directory.

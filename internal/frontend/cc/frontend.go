@@ -27,13 +27,16 @@ import "github.com/compile-cache/compile-cache-action/internal/frontend/toolchai
 
 // Frontend implements frontend.Frontend for gcc and clang.
 type Frontend struct {
-	scans      scanMemory // what source files say, by content
-	assemblies scanMemory // what they say as parts of assembly sources
+	scans      *scanMemory // what source files say, by content
+	assemblies *scanMemory // what they say as parts of assembly sources
 	chains     *toolchain.Memory[*toolchain.Answer]
 	loads      *toolchain.Loads
 }
 
 // New returns a Frontend that remembers nothing yet.
 func New() *Frontend {
-	return &Frontend{chains: toolchain.NewMemory[*toolchain.Answer](), loads: toolchain.NewLoads()}
+	return &Frontend{
+		scans: newScanMemory(), assemblies: newScanMemory(),
+		chains: toolchain.NewMemory[*toolchain.Answer](), loads: toolchain.NewLoads(),
+	}
 }

@@ -71,7 +71,7 @@ func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compi
 		return nil, compile.Refuse(compile.ReasonDirective, ".incbin or .include in assembler text")
 	}
 	for _, spelled := range listed {
-		path := absolute(c.Dir, spelled)
+		path := frontend.Absolute(c.Dir, spelled)
 		if _, gone := firstMissing(files, path); !gone {
 			if _, compiled := g.byPath[path]; !compiled && isAssembly(c.Language) {
 				g.union.asmFiles = true // however its directive was written
@@ -116,7 +116,7 @@ func (f *Frontend) Inputs(ctx context.Context, c *compile.Compilation, tc *compi
 
 // addSpelled adds a file that the compiler itself read, as it spells it.
 func (g *gathering) addSpelled(spelled string) {
-	path := absolute(g.c.Dir, spelled)
+	path := frontend.Absolute(g.c.Dir, spelled)
 	g.add(path)
 	if strings.HasPrefix(spelled, "/") {
 		in := &g.inputs[g.byPath[path]]
@@ -139,11 +139,11 @@ func (g *gathering) facts(path string) (*facts, digest.Digest, error) {
 	if err != nil {
 		return nil, d, err
 	}
-	memory := &g.f.scans
+	memory := g.f.scans
 	if isAssembly(g.c.Language) {
-		memory = &g.f.assemblies
+		memory = g.f.assemblies
 	}
-	if known, ok := memory.get(d); ok && g.c.Language != plainAssembly {
+	if known, ok := memory.Get(d); ok && g.c.Language != plainAssembly {
 		return known, d, nil
 	}
 	text, d, err := g.files.Read(path, maxSource)
@@ -154,7 +154,7 @@ func (g *gathering) facts(path string) (*facts, digest.Digest, error) {
 		return scanAssembled(text), d, nil
 	}
 	said := scanAs(text, isAssembly(g.c.Language), nil)
-	memory.put(d, said)
+	memory.Set(d, said)
 	return said, d, nil
 }
 

@@ -137,17 +137,6 @@ func TestAbsentGroups(t *testing.T) {
 	}
 }
 
-func TestAbsolute(t *testing.T) {
-	for _, tt := range []struct{ path, want string }{
-		{"a.c", "/w/a.c"}, {"./a.c", "/w/a.c"}, {"../a.c", "/w/../a.c"}, {"/x//y/./z", "/x/y/z"}, {"/x/", "/x"}, {".", "/w"},
-		{"/", "/"}, {"a/..b/.c", "/w/a/..b/.c"}, {"a/.", "/w/a"},
-	} {
-		if got := absolute("/w", tt.path); got != tt.want {
-			t.Errorf("absolute(/w, %q) = %q, want %q", tt.path, got, tt.want)
-		}
-	}
-}
-
 // Errors of the file system and the prober are not taken for refusals.
 func TestInputsProberFails(t *testing.T) {
 	program := compilers(t, "gcc", "clang")[0]

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // through follows a name through a list of directories.
@@ -61,7 +62,7 @@ func (s *search) follow(from *directory, name string, angle bool, how lookFor) e
 func (s *search) includes(n int) error {
 	g := s.g
 	s.findOnce(n)
-	cwd := s.directory(absolute(g.c.Dir, "."))
+	cwd := s.directory(frontend.Absolute(g.c.Dir, "."))
 	gch := lookGCH
 	if g.chain.clang {
 		gch = 0
@@ -121,7 +122,7 @@ func (s *search) includes(n int) error {
 // noPCH refuses a precompiled header that clang's driver would take instead of a pre-included file.
 func (s *search) noPCH(name string) error {
 	for _, suffix := range []string{".pch", ".gch"} {
-		path := absolute(s.g.c.Dir, name+suffix)
+		path := frontend.Absolute(s.g.c.Dir, name+suffix)
 		missing, ok := firstMissing(s.g.files, path)
 		if !ok {
 			return compile.Refuse(compile.ReasonPCH, path)
@@ -226,12 +227,12 @@ func (s *search) findOnce(n int) {
 // quoted makes files that diagnostics quote inputs, or rests on their absence.
 func (s *search) quoted(stderr []byte) error {
 	for _, name := range quotedFiles(stderr) {
-		path := absolute(s.g.c.Dir, name)
+		path := frontend.Absolute(s.g.c.Dir, name)
 		if _, ok := s.g.byPath[path]; ok {
 			continue
 		}
 		if fi, err := s.g.files.Stat(path); err == nil {
-			if isRegular(fi) {
+			if fi.IsRegular() {
 				s.g.add(path)
 			}
 			continue
@@ -246,7 +247,7 @@ func (s *search) quoted(stderr []byte) error {
 // assembled rests on the absence of what gcc's assembler would have read instead of the files that it says it read: it looks
 // in the working directory first, then in the -I directories.
 func (s *search) assembled(listed []string) error {
-	dirs := []*directory{s.directory(absolute(s.g.c.Dir, "."))}
+	dirs := []*directory{s.directory(frontend.Absolute(s.g.c.Dir, "."))}
 	for _, path := range slices.Concat(s.g.d.includeDirs, s.g.d.assemblerDirs) {
 		dirs = append(dirs, s.directory(path))
 	}
@@ -256,7 +257,7 @@ func (s *search) assembled(listed []string) error {
 		}
 	}
 	for _, spelled := range listed {
-		path := absolute(s.g.c.Dir, spelled)
+		path := frontend.Absolute(s.g.c.Dir, spelled)
 		if path == s.g.c.Source {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // search repeats, after a compile, where the compiler looked for each name that its inputs mention, and so finds the names
@@ -104,7 +105,7 @@ func newSearch(g *gathering, sources int) (*search, error) {
 	}
 	add := func(list *[]*directory, paths []string) {
 		for _, path := range paths {
-			*list = append(*list, s.directory(absolute(g.c.Dir, path)))
+			*list = append(*list, s.directory(frontend.Absolute(g.c.Dir, path)))
 		}
 	}
 	add(&s.quote, g.d.quoteDirs)
@@ -146,8 +147,8 @@ func (s *search) directory(path string) *directory {
 		return dir
 	}
 	dir.id = fileID{fi.Dev, fi.Ino}
-	dir.file = isRegular(fi)
-	dir.renamed = isDirectory(fi) && fi.Ctime >= s.start && s.start > fi.Mtime
+	dir.file = fi.IsRegular()
+	dir.renamed = fi.IsDirectory() && fi.Ctime >= s.start && s.start > fi.Mtime
 	return dir
 }
 
@@ -213,7 +214,7 @@ func (s *search) lookAnew(dir *directory, name string, gch bool) (found, error) 
 				return found{}, nil
 			}
 		}
-		dir, name = s.directory(under(dir.path, part)), rest
+		dir, name = s.directory(frontend.Under(dir.path, part)), rest
 	}
 }
 
@@ -224,7 +225,7 @@ func (s *search) lookFile(dir *directory, name string, gch bool) (found, error) 
 			return found{}, err
 		}
 		if pch {
-			return found{}, compile.Refuse(compile.ReasonPCH, under(dir.path, name+".gch"))
+			return found{}, compile.Refuse(compile.ReasonPCH, frontend.Under(dir.path, name+".gch"))
 		}
 		s.absent.add(place{dir.path, name + ".gch"})
 	}
@@ -236,12 +237,12 @@ func (s *search) lookFile(dir *directory, name string, gch bool) (found, error) 
 		s.absent.add(place{dir.path, name})
 		return found{}, nil
 	}
-	path := under(dir.path, name)
+	path := frontend.Under(dir.path, name)
 	fi, err := s.g.files.Stat(path)
 	if err != nil {
 		return found{}, compile.Refuse(compile.ReasonInput, fmt.Sprintf("%s is there and cannot be read", path))
 	}
-	if !isRegular(fi) {
+	if !fi.IsRegular() {
 		return found{state: foundDirectory}, nil
 	}
 	if i, ok := s.ids[fileID{fi.Dev, fi.Ino}]; ok {

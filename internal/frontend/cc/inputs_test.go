@@ -114,6 +114,11 @@ var inputsCases = []inputsCase{
 		paths: []string{"a/pre.h"}, absent: []string{"pre.h", "pre.h.gch"},
 	},
 	{
+		name: "pre-included, spelled long", args: []string{"-c", "-Ia", "--include=pre.h", "--imacros", "mac.h", "src/m.c"},
+		tree:  map[string]string{"src/m.c": "int x;\n", "a/pre.h": "", "a/mac.h": ""},
+		paths: []string{"a/pre.h", "a/mac.h"}, absent: []string{"pre.h", "pre.h.gch", "mac.h"},
+	},
+	{
 		name: "split incbin", args: []string{"-c", "m.c"}, only: "gcc",
 		tree:  map[string]string{"m.c": "asm(\".inc\" \"bin \\\"data.bin\\\"\");\n", "data.bin": "x"},
 		paths: []string{"data.bin"},

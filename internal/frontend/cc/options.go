@@ -39,7 +39,7 @@ const (
 	classSide                          // writes a further file beside the object; the detail is its role
 	classBind                          // outputs depend on all roots; the detail says why
 	classPreprocessor                  // -Wp,
-	classAssembler                     // -Wa,
+	classAssembler                     // -Wa,; -Xassembler and one word
 	classXclang                        // -Xclang
 	classXpreprocessor                 // -Xpreprocessor
 	classCompile                       // -c

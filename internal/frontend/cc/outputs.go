@@ -39,7 +39,7 @@ func (p *parser) outputs() *compile.Decline {
 		return compile.Refuse(compile.ReasonOutputFile, object)
 	}
 	p.c.Outputs = make([]compile.Output, 0, 2+len(p.side))
-	p.c.Outputs = append(p.c.Outputs, compile.Output{Role: roleObject, Path: absolute(dir, object)})
+	p.c.Outputs = append(p.c.Outputs, compile.Output{Role: roleObject, Path: frontend.Absolute(dir, object)})
 	if p.det.userDeps != depsNone {
 		file := p.depFile
 		if file == "" {
@@ -48,7 +48,7 @@ func (p *parser) outputs() *compile.Decline {
 		if file == "-" || file == "" {
 			return compile.Refuse(compile.ReasonOutputFile, file)
 		}
-		if path := absolute(dir, file); path != nullDevice {
+		if path := frontend.Absolute(dir, file); path != nullDevice {
 			p.det.depFile = path
 			p.c.Outputs = append(p.c.Outputs, compile.Output{Role: roleDependencies, Path: path, Text: true})
 		}
@@ -57,7 +57,7 @@ func (p *parser) outputs() *compile.Decline {
 		if extension(object) == baseOf(object) {
 			return compile.Refuse(compile.ReasonOutputFile, object)
 		}
-		path := absolute(dir, withExtension(object, sideExtensions[role]))
+		path := frontend.Absolute(dir, withExtension(object, sideExtensions[role]))
 		p.c.Outputs = append(p.c.Outputs, compile.Output{Role: role, Path: path, Optional: true})
 	}
 	for i := range p.c.Outputs {
@@ -96,7 +96,7 @@ func (p *parser) checkOutput(i int) *compile.Decline {
 	}
 	dir := directoryOf(o.Path)
 	if i == 0 || dir != directoryOf(p.c.Outputs[i-1].Path) {
-		if info, err := p.files.Stat(dir); err != nil || !isDirectory(info) {
+		if info, err := p.files.Stat(dir); err != nil || !info.IsDirectory() {
 			return refused
 		}
 	}
@@ -107,7 +107,7 @@ func (p *parser) checkOutput(i int) *compile.Decline {
 		return nil
 	}
 	info, err := p.files.Stat(o.Path)
-	if err != nil || !kind.IsRegular() || !isRegular(info) || info.Nlink > 1 || info.Mode&0o200 == 0 {
+	if err != nil || !kind.IsRegular() || !info.IsRegular() || info.Nlink > 1 || info.Mode&0o200 == 0 {
 		return refused
 	}
 	if p.isInput(o.Path, info) {

@@ -125,6 +125,8 @@ var outputLines = []string{
 	"-c x.S -Wp,-MMD,.y.o.d -o y.o",
 	"-c x.S -g -gsplit-dwarf -o y.o",
 	"-c x.S -MD --coverage -fstack-usage -O2 -std=gnu99 -flto",
+	"-c x.S -Xassembler --noexecstack",
+	"-c x.c --include=h.h --imacros h.h",
 	"-c x.S -Wa,--noexecstack -Wa,-I,sub -Isub -pipe",
 	"-c -x assembler-with-cpp noasm -MD",
 	"-c -x assembler-with-cpp x.s -MD",

@@ -33,7 +33,7 @@ func (p *parser) known() *compile.Compilation {
 		c.Kind = "clang"
 	}
 	if len(p.sources) > 0 {
-		c.Source = absolute(p.inv.Dir, p.sources[0].arg)
+		c.Source = frontend.Absolute(p.inv.Dir, p.sources[0].arg)
 	}
 	return c
 }
@@ -124,7 +124,7 @@ func (p *parser) resolve(name string) string {
 		if err != nil {
 			break
 		}
-		path = absolute(path[:strings.LastIndexByte(path, '/')+1], target)
+		path = frontend.Absolute(path[:strings.LastIndexByte(path, '/')+1], target)
 		next, ok := driverName(baseOf(path))
 		if !ok {
 			break
@@ -229,7 +229,7 @@ func (p *parser) finish(responses []string) (*compile.Compilation, *compile.Decl
 	}
 	p.det.sourceArg = src.arg
 	c.Dirs = slices.Concat(p.det.quoteDirs, p.det.includeDirs, p.det.systemDirs, p.det.afterDirs, p.det.assemblerDirs)
-	c.Source = absolute(inv.Dir, src.arg)
+	c.Source = frontend.Absolute(inv.Dir, src.arg)
 	if isAssembly(src.lang) {
 		if d := p.assembly(); d != nil {
 			return nil, d
@@ -247,7 +247,7 @@ func (p *parser) finish(responses []string) (*compile.Compilation, *compile.Decl
 			return nil, compile.Refuse(compile.ReasonArguments, path)
 		}
 	}
-	if info, err := p.files.Stat(c.Source); err != nil || !isRegular(info) {
+	if info, err := p.files.Stat(c.Source); err != nil || !info.IsRegular() {
 		return nil, compile.Refuse(compile.ReasonInput, src.arg)
 	}
 	c.Inputs = append(c.Inputs, c.Source)

@@ -3,9 +3,9 @@ package cc
 import (
 	"bytes"
 	"slices"
-	"sync"
 
 	"github.com/compile-cache/compile-cache-action/internal/digest"
+	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
 // facts is what one source file says that matters to its users, whatever the macros are: a lexical scan cannot know which
@@ -221,37 +221,7 @@ func joinLines(text []byte) (joined []byte, seams []int) {
 	}
 }
 
-// scanMemory remembers the facts of texts by digest. It holds at most two generations of maxScans files: when the young
-// one is full, the old one is forgotten, so what is used stays.
-type scanMemory struct {
-	mu         sync.Mutex // guards both maps
-	young, old map[digest.Digest]*facts
-}
+// scanMemory remembers the facts of texts by digest: of 16,384 headers, a few hundred bytes each.
+type scanMemory = recent.Map[digest.Digest, *facts]
 
-// maxScans bounds a generation: 8,192 headers of at most a few hundred bytes of facts, about 5 MB.
-const maxScans = 8192
-
-func (m *scanMemory) get(d digest.Digest) (*facts, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	f, ok := m.young[d]
-	if !ok {
-		if f, ok = m.old[d]; ok {
-			m.putLocked(d, f)
-		}
-	}
-	return f, ok
-}
-
-func (m *scanMemory) put(d digest.Digest, f *facts) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.putLocked(d, f)
-}
-
-func (m *scanMemory) putLocked(d digest.Digest, f *facts) {
-	if m.young == nil || len(m.young) >= maxScans {
-		m.old, m.young = m.young, make(map[digest.Digest]*facts)
-	}
-	m.young[d] = f
-}
+func newScanMemory() *scanMemory { return recent.New[digest.Digest, *facts](16_384) }

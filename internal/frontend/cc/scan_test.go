@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -278,8 +279,12 @@ func FuzzScan(f *testing.F) {
 	f.Add([]byte("#include <a.h>\n/* */ R\"x(a)x\" 'b' 1'0 \\\n??/\n"))
 	f.Add([]byte("#if __has_include(\n_Pragma(\"once\nasm(\".inc\" \"bin"))
 	f.Add([]byte("export module x:y [[a]];%:%:define %:"))
+	f.Add([]byte("# don't\n.macro m a\n.inc\\a \"x\"\n.endm\n.byte 'a; .byte 1b"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		said := scan(text)
+		if assembly := scanAs(text, true, nil); said.asmFiles && !assembly.asmFiles || !slices.Equal(assembly.includes, said.includes) {
+			t.Errorf("scan(%q) finds more as C than as assembly", text)
+		}
 		for _, in := range said.includes {
 			if in.name == "" || strings.Contains(in.name, "\n") {
 				t.Errorf("scan(%q) includes %q", text, in.name)

@@ -42,7 +42,7 @@ func sameDirectories(c *compile.Compilation, chain *chain, files frontend.Files)
 	first := make(map[fileID]int)
 	d := c.Detail.(*detail)
 	for i, dir := range slices.Concat(d.quoteDirs, angleDirs(c, chain)) {
-		fi, err := files.Stat(absolute(c.Dir, dir))
+		fi, err := files.Stat(frontend.Absolute(c.Dir, dir))
 		if err != nil {
 			continue // its absence is watched
 		}

@@ -37,9 +37,8 @@ var assemblerFlags = map[string]bool{
 	"--generate-missing-build-notes=yes": true, "-L": true, "--keep-locals": true, "-R": true, "--elf-stt-common=no": true, "--elf-stt-common=yes": true, "-n": true, "-Qy": true, "-Qn": true,
 }
 
-// assemblerList reads the words of a -Wa, argument. Debug information that the assembler writes holds the working directory.
-func (p *parser) assemblerList(arg string) {
-	words := strings.Split(arg[len("-Wa,"):], ",")
+// assemblerWords reads the words of an argument for the assembler. Debug information that the assembler writes holds the working directory.
+func (p *parser) assemblerWords(words []string, arg string) {
 	for i := 0; i < len(words); i++ {
 		switch w := words[i]; {
 		case assemblerFlags[w]:

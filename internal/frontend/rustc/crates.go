@@ -43,7 +43,7 @@ func (p *parser) loaded() *compile.Decline {
 		metadata := path
 		if stem, ok := strings.CutSuffix(path, ".rlib"); ok {
 			// A library's metadata lies beside it, as a file that is read sooner.
-			if info, err := p.files.Stat(stem + ".rmeta"); err == nil && isRegular(info) {
+			if info, err := p.files.Stat(stem + ".rmeta"); err == nil && info.IsRegular() {
 				metadata = stem + ".rmeta"
 				add(metadata)
 			}
@@ -145,7 +145,7 @@ func (g *gathering) plainCrates() ([]string, error) {
 
 // known refuses what is no plain file.
 func (p *parser) known(path string) *compile.Decline {
-	if info, err := p.files.Stat(path); err != nil || !isRegular(info) {
+	if info, err := p.files.Stat(path); err != nil || !info.IsRegular() {
 		return compile.Refuse(compile.ReasonInput, path)
 	}
 	return nil

@@ -16,7 +16,7 @@
 // key covers are declined (macros.go), unless they are known to read less than they could (macros_known.go).
 //
 // A link depends on the code in all crates below it, not only on their metadata, on the files that the linker reads and those that it would
-// have found first (links_inputs.go), and on the programs that it is made of (links_tools.go).
+// have found first (links_inputs.go), and on the programs that it runs (package linker).
 //
 // Nothing but maps of paths, where they are asked for, is added to a compile's arguments, least of all an output: the set of outputs is part of
 // what rustc writes into metadata, so a hidden dep-info would change it. Calls without one are declined. The linker's list is no output of rustc,
@@ -30,12 +30,12 @@
 //	macros*.go             what macros among them may read
 //	processor*.go          what -C target-cpu=native stands for
 //	environment.go, named.go, trees.go   the variables and files that they may read
-//	toolchain*.go          the compiler, by content
+//	toolchain*.go          the compiler, by content, and where it lies
 //	probe.go               what build scripts ask by compiling: failures are results
 //	question.go            what cargo asks without compiling
 //	depinfo.go, inputs.go  what a compile read, and what it looked for in vain
 //	assembly.go            sources whose assembly may read files
-//	links*.go              the same of what links: arguments for the linker, its programs, the files it reads
+//	links*.go              the same of what links: arguments for the linker, the files it reads
 //	archive.go             what a library holds beside the crate's own code
 //	maps.go, values.go     outputs that name no directory of this machine
 //
@@ -50,23 +50,25 @@ import (
 
 	"github.com/compile-cache/compile-cache-action/internal/digest"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/linker"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/toolchain"
 	"github.com/compile-cache/compile-cache-action/internal/recent"
 )
 
 // Frontend implements frontend.Frontend for rustc and clippy-driver.
 type Frontend struct {
-	crates  *crateMemory // what crates load
-	named   *crateMemory // names of variables in sources and crates
-	holding *crateMemory // directives of assembly in crates
-	linking *crateMemory // arguments for the linker in crates
-	traits  traitsMemory
-	dylibs  *crateMemory // what dylibs were made of
-	spells  *crateMemory // whether metadata spells a name: +NAME, -NAME
-	chains  *toolchain.Memory[*knownChain]
-	answers *recent.Map[digest.Key, answer]          // what compilers say of themselves, by all that they load
-	said    *recent.Map[toolchain.Key, *linkAnswers] // the newest answers of each driver
-	loaded  *toolchain.Loads
+	crates   *crateMemory // what crates load
+	named    *crateMemory // names of variables in sources and crates
+	holding  *crateMemory // directives of assembly in crates
+	linking  *crateMemory // arguments for the linker in crates
+	traits   traitsMemory
+	stripped *crateMemory // what sources of macros without names of functions do beyond reading files
+	dylibs   *crateMemory // what dylibs were made of
+	spells   *crateMemory // whether metadata spells a name: +NAME, -NAME
+	chains   *toolchain.Memory[*knownChain]
+	answers  *recent.Map[digest.Key, answer] // what compilers say of themselves, by all that they load
+	loaded   *toolchain.Loads
+	linkers  *linker.Linkers
 
 	processor func() string // what the processor says of itself, "" where that is not known
 }
@@ -75,18 +77,20 @@ var _ frontend.Frontend = (*Frontend)(nil)
 
 // New returns a Frontend that remembers nothing yet.
 func New() *Frontend {
+	loaded := toolchain.NewLoads()
 	return &Frontend{
 		crates:    newCrateMemory(),
 		named:     newCrateMemory(),
 		holding:   newCrateMemory(),
 		linking:   newCrateMemory(),
 		traits:    traitsMemory{recent.New[digest.Digest, judged](maxTraits)},
+		stripped:  newCrateMemory(),
 		dylibs:    newCrateMemory(),
 		spells:    newCrateMemory(),
 		chains:    toolchain.NewMemory[*knownChain](),
 		answers:   recent.New[digest.Key, answer](toolchain.MaxAnswers),
-		said:      recent.New[toolchain.Key, *linkAnswers](toolchain.MaxAnswers),
-		loaded:    toolchain.NewLoads(),
+		loaded:    loaded,
+		linkers:   linker.New(loaded),
 		processor: sync.OnceValue(processorSays),
 	}
 }
@@ -137,34 +141,6 @@ type detail struct {
 	places       bool               // macros may ask for names of paths as they are
 	maps         []frontend.PathMap // ours, in the order of their arguments; nil where paths are not mapped
 }
-
-// absolute joins a path to the working directory and removes "." components and doubled slashes; ".." stays, because links may
-// stand before it.
-func absolute(dir, path string) string {
-	if !strings.HasPrefix(path, "/") {
-		path = dir + "/" + path
-	}
-	if !strings.Contains(path, "//") && !strings.Contains(path, "/.") && !strings.HasSuffix(path, "/") {
-		return path
-	}
-	var out []string
-	for part := range strings.SplitSeq(path, "/") {
-		if part != "" && part != "." {
-			out = append(out, part)
-		}
-	}
-	return "/" + strings.Join(out, "/")
-}
-
-// Bits of st_mode.
-const (
-	modeType    = 0o170000
-	modeDir     = 0o040000
-	modeRegular = 0o100000
-)
-
-func isRegular(fi frontend.FileInfo) bool   { return fi.Mode&modeType == modeRegular }
-func isDirectory(fi frontend.FileInfo) bool { return fi.Mode&modeType == modeDir }
 
 // parents returns a directory and all above it, "/" left out.
 func parents(dir string) []string {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // Some questions of build scripts come with their source on standard input: autocfg asks for LLVM's code in OUT_DIR,
@@ -57,9 +58,9 @@ func (p *parser) asksByInput() bool {
 // outputDir returns the directory of the outputs, absolute.
 func (p *parser) outputDir() string {
 	if p.outFile != "" {
-		return filepath.Dir(absolute(p.inv.Dir, p.outFile))
+		return filepath.Dir(frontend.Absolute(p.inv.Dir, p.outFile))
 	}
-	return absolute(p.inv.Dir, p.outDir)
+	return frontend.Absolute(p.inv.Dir, p.outDir)
 }
 
 // assembles is what may have LLVM read files by directives of an assembler.

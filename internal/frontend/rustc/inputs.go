@@ -50,8 +50,8 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 		g.bindName(c.Dir)
 	}
 	for _, spelled := range said.paths {
-		path := absolute(c.Dir, spelled)
-		if info, err := files.Stat(path); err != nil || !isRegular(info) {
+		path := frontend.Absolute(c.Dir, spelled)
+		if info, err := files.Stat(path); err != nil || !info.IsRegular() {
 			return nil, compile.Refuse(compile.ReasonInput, path)
 		}
 		g.add(path)
@@ -212,7 +212,7 @@ func (g *gathering) native(sources []string) error {
 			ext := filepath.Ext(name)
 			path := dir + "/" + name
 			info, err := g.files.Stat(path)
-			if err != nil || !isRegular(info) || ext != ".a" && ext != ".lib" && !(anyName && holdsMembers(path)) {
+			if err != nil || !info.IsRegular() || ext != ".a" && ext != ".lib" && !(anyName && holdsMembers(path)) {
 				continue
 			}
 			if archives++; archives > maxArchives {
@@ -242,7 +242,7 @@ func (g *gathering) rootNamed() []string {
 	}
 	var dirs []string
 	for _, m := range packageRoot.FindAllSubmatch(text, -1) {
-		dirs = append(dirs, parents(absolute(g.d.pkg, string(m[1])))...)
+		dirs = append(dirs, parents(frontend.Absolute(g.d.pkg, string(m[1])))...)
 	}
 	return dirs
 }
@@ -276,7 +276,7 @@ func (g *gathering) unbounded() error {
 	}
 	dirs := append(parents(g.d.pkg), g.rootNamed()...)
 	if conf, ok := g.c.Getenv("CLIPPY_CONF_DIR"); ok && g.d.clippy {
-		dirs = append(dirs, parents(absolute(g.c.Dir, conf))...)
+		dirs = append(dirs, parents(frontend.Absolute(g.c.Dir, conf))...)
 	}
 	done := map[string]bool{}
 	for _, dir := range append(dirs, "/") {

@@ -9,15 +9,13 @@ import (
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/linker"
 )
 
 // linkage is how a compile calls a linker.
 type linkage struct {
-	driver  string   // -C linker; "" for the target's
-	choice  []string // arguments of the driver that decide which programs it starts, and where it searches
+	linker.Call
 	libDirs []string // where libraries are searched for besides the driver's own directories, absolute
-	lld     bool     // options choose between rustc's own linker and the driver's
-	direct  flavor   // of a linker that rustc calls itself, "" where it calls a driver
 }
 
 // linked returns the crate types of a call that makes a linked or static output, each once and sorted as they are restored; other is
@@ -53,7 +51,7 @@ func (p *parser) isProgram() bool {
 	if len(p.sources) != 1 {
 		return false
 	}
-	text, _, err := p.files.Read(absolute(p.inv.Dir, p.sources[0]), maxSource)
+	text, _, err := p.files.Read(frontend.Absolute(p.inv.Dir, p.sources[0]), maxSource)
 	return err == nil && !bytes.Contains(text, []byte("crate_type"))
 }
 
@@ -89,17 +87,17 @@ func (p *parser) links() *compile.Decline {
 	if slices.Equal(types, []string{"staticlib"}) {
 		return nil // no linker is called
 	}
-	p.det.link = &linkage{driver: p.linker, lld: p.lld, direct: directFlavor(p.det.target, p.linker)}
-	if p.det.link.direct == "" && machine32.MatchString(p.det.target) {
-		p.det.link.choice = []string{"-m32"} // as rustc tells the driver
+	p.det.link = &linkage{Call: linker.Call{Driver: p.linker, LLD: p.lld, Direct: directFlavor(p.det.target, p.linker)}}
+	if p.det.link.Direct == "" && machine32.MatchString(p.det.target) {
+		p.det.link.Choice = []string{"-m32"} // as rustc tells the driver
 	}
 	if p.pluginLTO {
 		return compile.Refuse(compile.ReasonLink, "-C linker-plugin-lto")
 	}
-	if f := p.flavor; f != "" && (f != "gcc" && f != "gnu-cc" && f != "gnu-lld-cc" || p.det.link.direct != "") {
+	if f := p.flavor; f != "" && (f != "gcc" && f != "gnu-cc" && f != "gnu-lld-cc" || p.det.link.Direct != "") {
 		return compile.Refuse(compile.ReasonLink, "-C linker-flavor="+f)
 	}
-	if p.linker != "" && p.det.link.direct == "" && !driverName.MatchString(filepath.Base(p.linker)) {
+	if p.linker != "" && p.det.link.Direct == "" && !driverName.MatchString(filepath.Base(p.linker)) {
 		return compile.Refuse(compile.ReasonLink, "-C linker="+p.linker)
 	}
 	if arg := p.linkArgs(); arg != "" {
@@ -192,10 +190,10 @@ var (
 // are inputs.
 func (p *parser) linkArgs() (unknown string) {
 	link := p.det.link
-	if link.direct != "" {
+	if link.Direct != "" {
 		return p.linkerArgs(p.forDriver, "")
 	}
-	var linker []string
+	var handed []string
 	for i := 0; i < len(p.forDriver); i++ {
 		arg := p.forDriver[i]
 		words := []string{arg}
@@ -213,10 +211,10 @@ func (p *parser) linkArgs() (unknown string) {
 		}
 		switch {
 		case arg == "-Xlinker":
-			linker = append(linker, words[1])
+			handed = append(handed, words[1])
 			continue
 		case strings.HasPrefix(arg, "-Wl,"):
-			linker = append(linker, strings.Split(arg[len("-Wl,"):], ",")...)
+			handed = append(handed, strings.Split(arg[len("-Wl,"):], ",")...)
 			continue
 		case !strings.HasPrefix(arg, "-"):
 			if !p.namedFile(arg) {
@@ -229,7 +227,7 @@ func (p *parser) linkArgs() (unknown string) {
 			p.processor("-C link-arg=" + arg)
 		}
 		if hasAnyPrefix(arg, driverChoice) {
-			link.choice = append(link.choice, words...)
+			link.Choice = append(link.Choice, words...)
 		}
 		if !p.linkPath(arg, words, "-L", "-B") {
 			return arg
@@ -238,17 +236,17 @@ func (p *parser) linkArgs() (unknown string) {
 			p.namedIn(word, "-T")
 		}
 	}
-	return p.linkerArgs(linker, "-Wl,")
+	return p.linkerArgs(handed, "-Wl,")
 }
 
 // linkerArgs reads the arguments for the linker itself. unknown is shown behind what hands it on.
-func (p *parser) linkerArgs(linker []string, handed string) (unknown string) {
+func (p *parser) linkerArgs(args []string, handed string) (unknown string) {
 	link := p.det.link
 	plain := linkerPlain
-	if link.direct == flavorWasm {
+	if link.Direct == linker.Wasm {
 		plain = wasmPlain
 	}
-	for i, arg := range linker {
+	for i, arg := range args {
 		if !strings.HasPrefix(arg, "-") {
 			if strings.HasPrefix(arg, "@") {
 				return arg
@@ -262,7 +260,7 @@ func (p *parser) linkerArgs(linker []string, handed string) (unknown string) {
 		}
 		p.namedIn(value)
 		p.namedIn(arg, "-T")
-		words := linker[i:min(i+2, len(linker))]
+		words := args[i:min(i+2, len(args))]
 		switch name {
 		case "rpath", "rpath-link", "library-path":
 			if value == "" && len(words) > 1 {
@@ -272,7 +270,7 @@ func (p *parser) linkerArgs(linker []string, handed string) (unknown string) {
 				if isInSysroot(dir) {
 					return "-Wl," + arg
 				}
-				link.libDirs = append(link.libDirs, absolute(p.inv.Dir, dir))
+				link.libDirs = append(link.libDirs, frontend.Absolute(p.inv.Dir, dir))
 			}
 		default:
 			if !p.linkPath(arg, words, "-L") {
@@ -294,7 +292,7 @@ func (p *parser) linkPath(arg string, words []string, options ...string) bool {
 			return false
 		}
 		if ok && dir != "" {
-			p.det.link.libDirs = append(p.det.link.libDirs, absolute(p.inv.Dir, dir))
+			p.det.link.libDirs = append(p.det.link.libDirs, frontend.Absolute(p.inv.Dir, dir))
 		}
 	}
 	return true
@@ -307,9 +305,9 @@ func isInSysroot(dir string) bool {
 
 // namedFile makes a file that an argument names an input, and reports whether it is one.
 func (p *parser) namedFile(arg string) bool {
-	path := absolute(p.inv.Dir, arg)
+	path := frontend.Absolute(p.inv.Dir, arg)
 	info, err := p.files.Stat(path)
-	if arg == "" || err != nil || !isRegular(info) {
+	if arg == "" || err != nil || !info.IsRegular() {
 		return false
 	}
 	if !slices.Contains(p.named, path) {
@@ -341,13 +339,13 @@ func (*Frontend) Plan(c *compile.Compilation, _ *compile.Toolchain, scratch stri
 		return plan
 	}
 	plan.Args = slices.Clone(plan.Args)
-	if link.direct != "" {
+	if link.Direct != "" {
 		plan.Args = append(plan.Args, "--print", "link-args="+linkCommand(scratch))
 		plan.Hidden = append(plan.Hidden, linkCommand(scratch))
 	}
-	if link.direct != flavorWasm {
+	if link.Direct != linker.Wasm {
 		option := "--dependency-file=" + linkList(scratch)
-		if link.direct == "" {
+		if link.Direct == "" {
 			option = "-Wl," + option
 		}
 		plan.Args = append(plan.Args, "-C", "link-arg="+option)

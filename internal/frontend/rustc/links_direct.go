@@ -5,10 +5,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/linker"
 )
 
 // Some targets are linked without a driver: rustc calls lld itself, its own or the one that -C linker names.
@@ -16,14 +17,6 @@ import (
 // lld for ELF lists what it reads like any linker behind a driver. lld for WebAssembly has no such option; but it reads nothing that its
 // arguments do not name: it knows no linker scripts, and no libraries that name others. So rustc prints these arguments (--print
 // link-args=FILE, since 1.72), and the few rules by which lld finds libraries are followed here.
-
-// flavor is lld's, of a link without a driver; "" of one with a driver.
-type flavor string
-
-const (
-	flavorELF  flavor = "gnu"
-	flavorWasm flavor = "wasm"
-)
 
 var (
 	wasmTarget = regexp.MustCompile(`^wasm(32|64)-(unknown-unknown|wasip1|wasip1-threads|wasip2|wasi)$|^wasm32v1-none$`)
@@ -38,17 +31,13 @@ var (
 
 func isWasm(target string) bool { return wasmTarget.MatchString(target) }
 
-// isComponent reports whether programs of a target are components: they are made by a linker that starts lld, which lies beside it in the
-// sysroot, and turns what that made into one.
-func isComponent(target string) bool { return target == "wasm32-wasip2" }
-
-// linksFor reports whether links for a target by a linker, "" for the target's own, are understood.
-func linksFor(target, linker string) bool {
+// linksFor reports whether links for a target by a linker of this name, "" for the target's own, are understood.
+func linksFor(target, name string) bool {
 	switch {
-	case isComponent(target):
-		return linker == ""
+	case linker.IsComponent(target):
+		return name == ""
 	case isWasm(target):
-		return linker == "" || lldName.MatchString(filepath.Base(linker))
+		return name == "" || lldName.MatchString(filepath.Base(name))
 	case target == "":
 		return true
 	}
@@ -56,13 +45,13 @@ func linksFor(target, linker string) bool {
 }
 
 // directFlavor returns the flavor of lld that rustc calls for a target.
-func directFlavor(target, linker string) flavor {
-	base := filepath.Base(linker)
+func directFlavor(target, name string) linker.Flavor {
+	base := filepath.Base(name)
 	switch {
 	case isWasm(target):
-		return flavorWasm
-	case linker == "" && bareTarget.MatchString(target), linker != "" && lldName.MatchString(base) && !strings.HasPrefix(base, "wasm"):
-		return flavorELF
+		return linker.Wasm
+	case name == "" && bareTarget.MatchString(target), name != "" && lldName.MatchString(base) && !strings.HasPrefix(base, "wasm"):
+		return linker.ELF
 	}
 	return ""
 }
@@ -128,49 +117,21 @@ var wasmPlain = set(
 	"no-shlib-sigcheck", "soname", "threads", "build-id", "emit-relocs", "q", "page-size", "library", "library-path",
 )
 
-// direct makes the linker part of the toolchain, and refuses where it or the compiler does not know what Plan adds.
-func (p *probe) direct(link *linkage, bins []string) error {
-	name := link.driver
-	if name == "" {
-		name = "rust-lld"
-	}
-	if isComponent(p.d.target) {
-		name = "wasm-component-ld"
-	}
-	p.tools.program = name
-	path, err := p.driver(name, bins)
-	if err != nil {
-		return err
-	}
-	if isComponent(p.d.target) && (filepath.Dir(path) != bins[0] || !p.Files.Exists(bins[0], "rust-lld")) {
-		return p.Refuse("%s is not the compiler's own, or has no lld beside it", path)
-	}
-	argv := []string{path, "-flavor", string(link.direct), "--version"}
-	if link.direct == flavorELF {
-		argv = append(argv, "--dependency-file=/dev/null")
-	}
-	if _, err := p.askDriver(argv); err != nil {
-		return err
-	}
-	_, err = p.say([]string{p.C.Program, "--print", "sysroot", "--print", "link-args=/dev/null"})
-	return err
-}
-
 // linkerCalled returns what the linker was called to read, and fails where rustc called another than was expected. Of lld for ELF, which
 // lists what it reads, only the latter counts.
-func (g *gathering) linkerCalled(tools *linkTools) ([]string, error) {
+func (g *gathering) linkerCalled(tools *linker.Tools) ([]string, error) {
 	text, _, err := g.files.Read(linkCommand(g.run.Plan.Scratch), maxLinkList)
 	if err != nil {
 		return nil, fmt.Errorf("the compiler prints no link: %w", err)
 	}
-	words, err := parseLinkCommand(string(text))
+	words, err := linker.ParseCommand(string(text))
 	if err != nil {
 		return nil, err
 	}
-	if len(words) < 3 || words[0] != tools.program || words[1] != "-flavor" || words[2] != string(g.d.link.direct) {
+	if len(words) < 3 || words[0] != tools.Program || words[1] != "-flavor" || words[2] != string(g.d.link.Direct) {
 		return nil, fmt.Errorf("the compiler calls %q", words[:min(len(words), 3)])
 	}
-	if g.d.link.direct == flavorELF {
+	if g.d.link.Direct == linker.ELF {
 		return nil, nil
 	}
 	return g.wasmReads(words[3:])
@@ -196,7 +157,7 @@ func (g *gathering) wasmReads(words []string) ([]string, error) {
 			return "", false
 		}
 		if dir, ok := operand("--library-path=", "--library-path", "-library-path", "-L"); ok {
-			dirs = append(dirs, absolute(g.c.Dir, strings.TrimPrefix(dir, "=")))
+			dirs = append(dirs, frontend.Absolute(g.c.Dir, strings.TrimPrefix(dir, "=")))
 			continue
 		}
 		if lib, ok := operand("--library=", "--library", "-library", "-l"); ok {
@@ -215,8 +176,8 @@ func (g *gathering) wasmReads(words []string) ([]string, error) {
 			if name == "" || strings.HasPrefix(name, "-") {
 				continue
 			}
-			path := absolute(g.c.Dir, name)
-			if info, err := g.files.Stat(path); err == nil && isRegular(info) || isCode(path) {
+			path := frontend.Absolute(g.c.Dir, name)
+			if info, err := g.files.Stat(path); err == nil && info.IsRegular() || isCode(path) {
 				read = append(read, name)
 			}
 		}
@@ -233,7 +194,7 @@ func (g *gathering) wasmReads(words []string) ([]string, error) {
 		read = append(read, path)
 	}
 	for _, name := range read {
-		if path := absolute(g.c.Dir, name); isArchive(path) {
+		if path := frontend.Absolute(g.c.Dir, name); isArchive(path) {
 			if thin, err := isThin(path); err == nil && thin {
 				return nil, fmt.Errorf("%s is a thin archive", path)
 			}
@@ -252,65 +213,12 @@ func (g *gathering) firstIn(dirs, names []string) string {
 	for _, dir := range dirs {
 		for _, name := range names {
 			path := filepath.Join(dir, name)
-			if info, err := g.files.Stat(path); err == nil && isRegular(info) {
+			if info, err := g.files.Stat(path); err == nil && info.IsRegular() {
 				return path
 			}
 		}
 	}
 	return ""
-}
-
-// assignment is a variable in front of a printed command.
-var assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*="`)
-
-// parseLinkCommand returns program and arguments of a command as rustc prints it: variables with their values in front, and all but their
-// names quoted as in Rust.
-func parseLinkCommand(text string) ([]string, error) {
-	if strings.Count(text, "\n") > 1 {
-		return nil, fmt.Errorf("the compiler prints more than one link")
-	}
-	rest := strings.TrimSpace(text)
-	var words []string
-	for rest != "" {
-		variable := false
-		if m := assignment.FindString(rest); m != "" && len(words) == 0 {
-			variable, rest = true, rest[len(m)-1:]
-		}
-		word, tail, err := quoted(rest)
-		if err != nil {
-			return nil, err
-		}
-		if !variable {
-			words = append(words, word)
-		}
-		rest = strings.TrimLeft(tail, " ")
-	}
-	return words, nil
-}
-
-// quoted reads a text in quotes, and returns what follows. What Rust escapes otherwise than a path needs is refused.
-func quoted(s string) (word, rest string, err error) {
-	bad := func() (string, string, error) {
-		return "", "", fmt.Errorf("the compiler prints a link that is not understood: %s", strconv.Quote(s[:min(len(s), 80)]))
-	}
-	if !strings.HasPrefix(s, `"`) {
-		return bad()
-	}
-	var b strings.Builder
-	for i := 1; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '"':
-			return b.String(), s[i+1:], nil
-		case c != '\\':
-			b.WriteByte(c)
-		case i+1 < len(s) && strings.IndexByte(`"\'`, s[i+1]) >= 0:
-			i++
-			b.WriteByte(s[i])
-		default:
-			return bad()
-		}
-	}
-	return bad()
 }
 
 // kept refuses a compile of which rustc made outputs that its target was thought not to have.

@@ -12,6 +12,7 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/linker"
 )
 
 // What a call for another target makes, and by which linker. Crate types that a target has not are none of its outputs.
@@ -55,8 +56,8 @@ func TestTargetOutputs(t *testing.T) {
 		det := c.Detail.(*detail)
 		got := ""
 		if det.link != nil {
-			if got = string(det.link.direct); got == "" {
-				got = strings.TrimSpace("driver " + strings.Join(det.link.choice, " "))
+			if got = string(det.link.Direct); got == "" {
+				got = strings.TrimSpace("driver " + strings.Join(det.link.Choice, " "))
 			}
 		}
 		got += ":"
@@ -78,52 +79,23 @@ func TestTargetOutputs(t *testing.T) {
 func TestDirectPlan(t *testing.T) {
 	inv := &compile.Invocation{Args: []string{"a.rs"}}
 	for _, c := range []struct {
-		direct flavor
+		direct linker.Flavor
 		want   frontend.Plan
 	}{
-		{flavorWasm, frontend.Plan{
+		{linker.Wasm, frontend.Plan{
 			Args: []string{"a.rs", "--print", "link-args=/s.link.args"}, Scratch: "/s", Hidden: []string{"/s.link.args"},
 		}},
-		{flavorELF, frontend.Plan{
+		{linker.ELF, frontend.Plan{
 			Args:    []string{"a.rs", "--print", "link-args=/s.link.args", "-C", "link-arg=--dependency-file=/s.link.d"},
 			Scratch: "/s", Hidden: []string{"/s.link.args", "/s.link.d"},
 			Unmap: []string{` \"--dependency-file=/s.link.d\"`, "", ` "--dependency-file=/s.link.d"`, ""},
 		}},
 	} {
-		got := New().Plan(&compile.Compilation{Invocation: inv, Detail: &detail{link: &linkage{direct: c.direct}}}, nil, "/s")
+		got := New().Plan(&compile.Compilation{Invocation: inv, Detail: &detail{link: &linkage{Call: linker.Call{Direct: c.direct}}}}, nil, "/s")
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("plan of %s (-want +got):\n%s", c.direct, diff)
 		}
 	}
-}
-
-func TestParseLinkCommand(t *testing.T) {
-	for _, c := range []struct {
-		what, text string
-		want       []string // nil: an error
-	}{
-		{"a call", `LC_ALL="C" PATH="/a b:/c" "rust-lld" "-flavor" "wasm" "a\"b\\c" ""` + "\n", []string{"rust-lld", "-flavor", "wasm", `a"b\c`, ""}},
-		{"no variables", `"ld"`, []string{"ld"}},
-		{"an argument like a variable", `"ld" A="x"`, nil},
-		{"two calls", "\"a\"\n\"b\"\n", nil},
-		{"an escape that paths need not", `"a\u{1}"`, nil},
-		{"an open quote", `"a`, nil},
-		{"a backslash at the end", `"a\`, nil},
-	} {
-		got, err := parseLinkCommand(c.text)
-		if err != nil != (c.want == nil) || !cmp.Equal(got, c.want) {
-			t.Errorf("%s: parseLinkCommand = %q, %v, want %q", c.what, got, err, c.want)
-		}
-	}
-}
-
-func FuzzParseLinkCommand(f *testing.F) {
-	f.Add(`PATH="/a" "rust-lld" "x\"y"`)
-	f.Fuzz(func(t *testing.T, text string) {
-		if words, err := parseLinkCommand(text); err != nil && words != nil {
-			t.Errorf("parseLinkCommand = %q, %v, want no words beside an error", words, err)
-		}
-	})
 }
 
 // What lld for WebAssembly reads: files that its arguments name, and libraries, which the first directory has that has one.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/linker"
 )
 
 // maxLinkList bounds what a linker lists.
@@ -20,7 +21,7 @@ const maxLinkList = 16 << 20
 func (g *gathering) linked(tc *compile.Toolchain) error {
 	copies := g.d.archives
 	if g.d.link != nil {
-		tools, ok := tc.Detail.(*linkTools)
+		tools, ok := tc.Detail.(*linker.Tools)
 		if !ok || len(g.run.Plan.Hidden) == 0 {
 			return compile.Refuse(compile.ReasonLink, "the linker's list has no place")
 		}
@@ -29,13 +30,13 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 			return compile.Refuse(compile.ReasonLink, err.Error())
 		}
 		s := newLinkSearch(g, tools, g.dylibDirs(read))
-		if s.scripts, err = g.scriptDirs(read, tools.own); err != nil {
+		if s.scripts, err = g.scriptDirs(read, tools.Own); err != nil {
 			return err
 		}
 		for _, spelled := range read {
-			path := absolute(g.c.Dir, spelled)
+			path := frontend.Absolute(g.c.Dir, spelled)
 			switch info, err := g.files.Stat(path); {
-			case slices.Contains(tools.own, filepath.Dir(path)):
+			case slices.Contains(tools.Own, filepath.Dir(path)):
 				if strings.HasSuffix(path, ".a") || isShared(path) {
 					s.found(path) // one of the same name elsewhere would have been taken
 				}
@@ -44,7 +45,7 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 				return compile.Refuse(compile.ReasonLink, "objects of gcc's link-time optimisation")
 			case err != nil && g.temporary(path):
 				copies = copies || isArchive(path)
-			case err != nil || !isRegular(info):
+			case err != nil || !info.IsRegular():
 				return compile.Refuse(compile.ReasonInput, path)
 			default:
 				// A library may be an input already, as one that might have been bundled or that a macro might have read; it was
@@ -74,10 +75,10 @@ func (g *gathering) linked(tc *compile.Toolchain) error {
 }
 
 // linkerRead returns what the linker read, spelled as it was.
-func (g *gathering) linkerRead(tools *linkTools) ([]string, error) {
-	if direct := g.d.link.direct; direct != "" {
+func (g *gathering) linkerRead(tools *linker.Tools) ([]string, error) {
+	if direct := g.d.link.Direct; direct != "" {
 		read, err := g.linkerCalled(tools)
-		if err != nil || direct == flavorWasm {
+		if err != nil || direct == linker.Wasm {
 			return read, err
 		}
 	}
@@ -85,7 +86,7 @@ func (g *gathering) linkerRead(tools *linkTools) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the linker lists no files: %w", err)
 	}
-	return parseLinkList(text)
+	return linker.ParseList(text)
 }
 
 var (
@@ -105,7 +106,7 @@ func (g *gathering) temporary(path string) bool {
 func (g *gathering) tempDir() string {
 	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
 		if dir, ok := g.c.Getenv(name); ok && dir != "" {
-			return absolute(g.c.Dir, dir)
+			return frontend.Absolute(g.c.Dir, dir)
 		}
 	}
 	return "/tmp"
@@ -113,48 +114,6 @@ func (g *gathering) tempDir() string {
 
 func isArchive(path string) bool {
 	return strings.HasSuffix(path, ".rlib") || strings.HasSuffix(path, ".a")
-}
-
-// parseLinkList returns the files of the first rule of a linker's dependency file, each once. Blanks are escaped by a backslash, as are
-// backslashes before blanks and #; $ is doubled.
-func parseLinkList(text []byte) ([]string, error) {
-	rest := string(text)
-	if i := strings.Index(rest, "\n\n"); i >= 0 {
-		rest = rest[:i]
-	}
-	rest = strings.ReplaceAll(strings.TrimSuffix(rest, "\n"), "\\\n", " ")
-	if strings.Contains(rest, "\n") {
-		return nil, fmt.Errorf("the linker's list has more than one rule")
-	}
-	var words []string
-	var b strings.Builder
-	end := func() {
-		if b.Len() > 0 {
-			words = append(words, b.String())
-		}
-		b.Reset()
-	}
-	for i := 0; i < len(rest); i++ {
-		switch c := rest[i]; {
-		case c == ' ' || c == '\t':
-			end()
-		case c == '\\' && i+1 < len(rest) && strings.IndexByte(" \\#\t", rest[i+1]) >= 0, c == '$' && strings.HasPrefix(rest[i:], "$$"):
-			i++
-			b.WriteByte(rest[i])
-		default:
-			b.WriteByte(c)
-		}
-	}
-	end()
-	if len(words) < 2 || !strings.HasSuffix(words[0], ":") {
-		return nil, fmt.Errorf("the linker's list is none")
-	}
-	seen := map[string]bool{}
-	return slices.DeleteFunc(words[1:], func(word string) bool {
-		known := seen[word]
-		seen[word] = true
-		return known
-	}), nil
 }
 
 // linkSearch works out which names a link looked for in vain.
@@ -171,7 +130,7 @@ type linkSearch struct {
 // dylibDirs are the directories of crates in which the linker found shared libraries: rustc may have had it search them, before all others.
 func (g *gathering) dylibDirs(read []string) (dirs []string) {
 	for _, spelled := range read {
-		path := absolute(g.c.Dir, spelled)
+		path := frontend.Absolute(g.c.Dir, spelled)
 		if dir := filepath.Dir(path); isShared(path) && slices.Contains(g.d.crateDirs, dir) && !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
@@ -179,10 +138,10 @@ func (g *gathering) dylibDirs(read []string) (dirs []string) {
 	return dirs
 }
 
-func newLinkSearch(g *gathering, tools *linkTools, dylibs []string) *linkSearch {
+func newLinkSearch(g *gathering, tools *linker.Tools, dylibs []string) *linkSearch {
 	s := &linkSearch{g: g, aside: map[string]map[string]bool{}}
 	dirs := []string{g.c.Dir} // linker scripts name files relative to it
-	dirs = slices.Concat(dirs, dylibs, g.d.nativeDirs, g.d.link.libDirs, loaderDirs(g.c.Invocation), tools.own, tools.libDirs)
+	dirs = slices.Concat(dirs, dylibs, g.d.nativeDirs, g.d.link.libDirs, loaderDirs(g.c.Invocation), tools.Own, tools.LibDirs)
 	for _, dir := range dirs {
 		info, err := g.files.Stat(dir)
 		if slices.Contains(s.dirs, dir) || err == nil && slices.ContainsFunc(s.infos, func(i frontend.FileInfo) bool { return i.Dev == info.Dev && i.Ino == info.Ino }) {
@@ -191,7 +150,7 @@ func newLinkSearch(g *gathering, tools *linkTools, dylibs []string) *linkSearch 
 		s.dirs = append(s.dirs, dir)
 		s.infos = append(s.infos, info)
 		names := map[string]bool{}
-		if slices.Contains(tools.own, dir) {
+		if slices.Contains(tools.Own, dir) {
 			names = nil
 		}
 		s.names = append(s.names, names)
@@ -206,7 +165,7 @@ func loaderDirs(inv *compile.Invocation) []string {
 		list, _ := inv.Getenv(name)
 		for dir := range strings.SplitSeq(list, ":") {
 			if dir != "" {
-				dirs = append(dirs, absolute(inv.Dir, dir))
+				dirs = append(dirs, frontend.Absolute(inv.Dir, dir))
 			}
 		}
 	}
@@ -283,7 +242,7 @@ func (s *linkSearch) lacks(dir string, names map[string]bool) error {
 			continue
 		}
 		path := dir + "/" + name
-		if info, err := s.g.files.Stat(path); err != nil || !isRegular(info) {
+		if info, err := s.g.files.Stat(path); err != nil || !info.IsRegular() {
 			return compile.Refuse(compile.ReasonInput, path)
 		}
 		s.g.add(path)

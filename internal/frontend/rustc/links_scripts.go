@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // What a linker reads may be a script that names further files: libgcc_s.so is one, GROUP ( libgcc_s.so.1 -lgcc ). What it names by no
@@ -29,7 +30,7 @@ var (
 // where libraries lie is refused: the order of such directories is not known.
 func (g *gathering) scriptDirs(read, own []string) (dirs []string, err error) {
 	for _, spelled := range read {
-		path := absolute(g.c.Dir, spelled)
+		path := frontend.Absolute(g.c.Dir, spelled)
 		if slices.Contains(own, filepath.Dir(path)) || !isScript(path) {
 			continue
 		}

@@ -59,8 +59,8 @@ func TestLinkArguments(t *testing.T) {
 		what      string
 		got, want any
 	}{
-		{"driver", det.link.driver, "/usr/bin/gcc-12"},
-		{"choice", det.link.choice, []string{"-fuse-ld=bfd", "-Bb"}},
+		{"driver", det.link.Driver, "/usr/bin/gcc-12"},
+		{"choice", det.link.Choice, []string{"-fuse-ld=bfd", "-Bb"}},
 		{"directories", det.link.libDirs, []string{"/l", dir + "/b", "/r", "/s", "/m"}},
 		{"inputs", c.Inputs, []string{dir + "/a.rs", dir + "/x.o", dir + "/x.map", dir + "/s.ld"}},
 	} {
@@ -100,36 +100,6 @@ func TestLinkPlan(t *testing.T) {
 	if got := New().Plan(c, nil, "/s,t"); !cmp.Equal(got.Args, inv.Args) || got.Hidden != nil {
 		t.Errorf("plan for a place that no argument of the linker can name = %+v, want the user's arguments", got)
 	}
-}
-
-func TestParseLinkList(t *testing.T) {
-	for _, c := range []struct {
-		what, text string
-		want       []string // nil: an error
-	}{
-		{"lld", "o/m: \\\n  /a.o \\\n  /b\\ c.o \\\n  /d$$e\\#.o\n\n/a.o:\n\n", []string{"/a.o", "/b c.o", "/d$e#.o"}},
-		{"GNU ld, which names a script thrice", "m: \\\n  /a.so \\\n  /a.so \\\n  /b.so\n\n/a.so:\n", []string{"/a.so", "/b.so"}},
-		{"two rules at once", "m: a\nn: b\n", nil},
-		{"nothing", "", nil},
-		{"no rule", "a b c\n", nil},
-	} {
-		got, err := parseLinkList([]byte(c.text))
-		if err != nil != (c.want == nil) || !cmp.Equal(got, c.want) {
-			t.Errorf("%s: parseLinkList = %q, %v, want %q", c.what, got, err, c.want)
-		}
-	}
-}
-
-func FuzzParseLinkList(f *testing.F) {
-	f.Add([]byte("m: \\\n  /a.o \\\n\n"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		read, err := parseLinkList(text)
-		for _, path := range read {
-			if path == "" || err != nil {
-				t.Errorf("parseLinkList = %q, %v, want no empty path, nor any beside an error", read, err)
-			}
-		}
-	})
 }
 
 // What a linker read and is gone is passed over only where the compile made it.

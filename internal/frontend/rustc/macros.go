@@ -67,6 +67,9 @@ func (p *parser) macros() *compile.Decline {
 		}
 		listed := knownMacros[name] || trusted[name]
 		r, why := reachOf(traits, err == nil, listed)
+		if why == "" && r == reachWorkspace && !traits.Traced {
+			why = p.beyond(path)
+		}
 		switch {
 		case why == "":
 		case dated || workspaceMacros[name]:

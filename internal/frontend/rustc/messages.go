@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // The places of files in messages: in JSON, and as people read them.
@@ -46,8 +47,8 @@ func (g *gathering) messages() error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		path := absolute(g.c.Dir, name)
-		if info, err := g.files.Stat(path); err == nil && isRegular(info) {
+		path := frontend.Absolute(g.c.Dir, name)
+		if info, err := g.files.Stat(path); err == nil && info.IsRegular() {
 			g.add(path)
 		}
 	}
@@ -69,7 +70,7 @@ func (g *gathering) onlyNotices() bool {
 		if err := json.Unmarshal(m[1], &name); err != nil {
 			return false
 		}
-		path := absolute(g.c.Dir, name)
+		path := frontend.Absolute(g.c.Dir, name)
 		if !slices.ContainsFunc(g.c.Outputs, func(o compile.Output) bool { return o.Path == path }) {
 			return false
 		}

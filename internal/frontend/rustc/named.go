@@ -3,6 +3,7 @@ package rustc
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 
 // A macro that reads variables may be told by its user which: variable!("GITHUB_SHA"). Then the name is neither in the macro's library nor
 // in dep-info, but in the crate's sources, or in those of a crate whose macro_rules! pass it on. So what looks like the name of a
-// variable that else does not count (environment.go) is looked for in all of these. Well-known macros take no such orders.
+// variable that else does not count (environment.go) is looked for in all of these, and in files that macros may read. Well-known macros take no such orders.
 
 // maxNamed bounds such names of one compile. A crate that knows the build services of the world names some hundreds.
 const maxNamed = 4096
@@ -34,6 +35,22 @@ func (g *gathering) named(sources []string) error {
 			found[name] = true
 		}
 	}
+	for _, t := range g.d.trees {
+		for _, path := range t.files {
+			if !g.ordersIn(path) {
+				continue
+			}
+			names, err := g.namesIn(path)
+			if err != nil {
+				return compile.Refuse(compile.ReasonInput, err.Error())
+			}
+			for _, name := range names {
+				if !strings.HasSuffix(name, "_") {
+					found[name] = true
+				}
+			}
+		}
+	}
 	if len(found) > maxNamed {
 		return compile.Refuse(compile.ReasonMacro, fmt.Sprintf("the sources seem to name more than %d variables", maxNamed))
 	}
@@ -47,6 +64,23 @@ func (g *gathering) named(sources []string) error {
 		}
 	}
 	return nil
+}
+
+// maxOrders bounds a file that may tell a macro which variables to read.
+const maxOrders = 1 << 20
+
+// otherCode are endings and names of files that name variables for others than macros: sources, whose crate's count in any case, scripts, and what is
+// for people. They name many, among them such that differ in each job.
+var otherCode = set(".rs", ".md", ".sh", ".bash", ".zsh", ".fish", ".ps1", ".bat", ".py", ".rb", ".js", ".mjs", ".cjs", ".ts", ".go", ".c", ".h", ".mk", ".yml", ".yaml", ".lock",
+	"Makefile", "Dockerfile", "Justfile", "justfile", "Jenkinsfile")
+
+// ordersIn reports whether a file that macros may read, such as a template, may tell one which variables to read.
+func (g *gathering) ordersIn(path string) bool {
+	if base := filepath.Base(path); strings.HasSuffix(path, "/") || otherCode[base] || otherCode[filepath.Ext(base)] {
+		return false
+	}
+	info, err := g.files.Stat(path)
+	return err == nil && info.Size <= maxOrders
 }
 
 // namesIn returns the names of such variables in a file, from memory where its content is known.

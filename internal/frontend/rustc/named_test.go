@@ -1,9 +1,15 @@
+//go:build unix
+
 package rustc
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
 )
 
 func TestNoiseNames(t *testing.T) {
@@ -23,5 +29,21 @@ func TestNoiseNames(t *testing.T) {
 		if diff := cmp.Diff(noiseNames([]byte(tt.text)), tt.want); diff != "" {
 			t.Errorf("noiseNames(%q) (-got +want):\n%s", tt.text, diff)
 		}
+	}
+}
+
+// A file that a macro may read may tell it which variables to read; scripts and other sources name variables for others.
+func TestNamedInFiles(t *testing.T) {
+	dir := workDir(t, map[string]string{
+		"app.toml": `token = "${API_TOKEN}"`, "src/a.rs": `conf!("app.toml")`, "src/b.rs": "GITHUB_RUN_ID", "ci.sh": "$GITHUB_OUTPUT", "data.json": `["AWS_"]`,
+	})
+	g := &gathering{f: New(), d: &detail{asked: true}, c: &compile.Compilation{Invocation: &compile.Invocation{}}, files: frontendtest.DiskFiles{}}
+	files, d := treeFiles(dir, "", g.files)
+	if d != nil {
+		t.Fatal(d)
+	}
+	g.d.trees = []tree{{root: dir, files: append(files, dir+"/empty/")}}
+	if err := g.named([]string{dir + "/src/a.rs"}); err != nil || !slices.Equal(g.in.Env, []string{"API_TOKEN"}) {
+		t.Errorf("named = %q, %v, want API_TOKEN", g.in.Env, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // longOptions tells of each long option whether it has a value. What is not here is not known.
@@ -152,7 +153,7 @@ func (p *parser) option(name, value string, verbatim []string) {
 	case "target":
 		p.det.target = value
 		if strings.HasSuffix(value, ".json") {
-			p.named = append(p.named, absolute(p.inv.Dir, value))
+			p.named = append(p.named, frontend.Absolute(p.inv.Dir, value))
 		}
 		keep("--target", value)
 	case "json":
@@ -243,7 +244,7 @@ func (p *parser) codegen(value, shown string) {
 	case name == "profile-generate":
 		p.bind("profile")
 	case name == "profile-use":
-		p.named = append(p.named, absolute(p.inv.Dir, v))
+		p.named = append(p.named, frontend.Absolute(p.inv.Dir, v))
 	case name == "llvm-args" && tunesLLVM(v):
 	case name == "target-cpu":
 		if v == native {
@@ -291,7 +292,7 @@ func (p *parser) extern(value string) {
 		p.refuse(compile.ReasonArguments, "--extern "+value)
 		return
 	}
-	p.externs = append(p.externs, absolute(p.inv.Dir, path))
+	p.externs = append(p.externs, frontend.Absolute(p.inv.Dir, path))
 	p.c.Args = append(p.c.Args, "--extern "+name, path)
 }
 
@@ -313,9 +314,9 @@ func (p *parser) search(value string) {
 	case "all":
 		p.plainDir(path)
 	case "dependency":
-		p.det.crateDirs = append(p.det.crateDirs, absolute(p.inv.Dir, path))
+		p.det.crateDirs = append(p.det.crateDirs, frontend.Absolute(p.inv.Dir, path))
 	case "native":
-		p.det.nativeDirs = append(p.det.nativeDirs, absolute(p.inv.Dir, path))
+		p.det.nativeDirs = append(p.det.nativeDirs, frontend.Absolute(p.inv.Dir, path))
 	default:
 		p.refuse(compile.ReasonOption, "-L "+value)
 		return

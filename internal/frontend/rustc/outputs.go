@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/linker"
 )
 
 // Roles of outputs.
@@ -36,7 +37,7 @@ func (p *parser) outputs() *compile.Decline {
 		return nil
 	}
 	dir := p.outputDir()
-	if info, err := p.files.Stat(dir); err != nil || !isDirectory(info) {
+	if info, err := p.files.Stat(dir); err != nil || !info.IsDirectory() {
 		return compile.Refuse(compile.ReasonOutputFile, dir)
 	}
 	if givesRights(dir) {
@@ -65,7 +66,7 @@ func (p *parser) outputs() *compile.Decline {
 	for _, t := range types {
 		// Linkers make a new file, under umask 0777; so does rustc for archives, 0666. That of components writes into the file that is there.
 		role, name := linkedFile(t, p.det.target, stem)
-		add(compile.Output{Role: role, Path: filepath.Join(dir, name), Replaced: !isComponent(p.det.target) || t == "staticlib"})
+		add(compile.Output{Role: role, Path: filepath.Join(dir, name), Replaced: !linker.IsComponent(p.det.target) || t == "staticlib"})
 	}
 	if p.emits("dep-info") {
 		p.det.depInfo = filepath.Join(dir, stem+".d")

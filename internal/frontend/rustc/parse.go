@@ -75,7 +75,7 @@ func (f *Frontend) read(inv *compile.Invocation, files frontend.Files) *parser {
 	p.readArgs(args)
 	if len(p.sources) > 0 {
 		p.det.source = p.sources[0]
-		p.c.Source = absolute(inv.Dir, p.sources[0])
+		p.c.Source = frontend.Absolute(inv.Dir, p.sources[0])
 	}
 	return p
 }
@@ -140,7 +140,7 @@ func (p *parser) decide() *compile.Decline {
 func (p *parser) finish() *compile.Decline {
 	c, inv := p.c, p.inv
 	if !p.stdin {
-		if info, err := p.files.Stat(c.Source); err != nil || !isRegular(info) {
+		if info, err := p.files.Stat(c.Source); err != nil || !info.IsRegular() {
 			return compile.Refuse(compile.ReasonInput, p.det.source)
 		}
 	}

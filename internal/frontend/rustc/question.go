@@ -81,7 +81,7 @@ func isKnown(program string, files frontend.Files) bool {
 	}
 	for _, name := range names {
 		path := filepath.Join(lib, name)
-		if info, err := files.Stat(path); err == nil && isRegular(info) && strings.Contains(name, ".so") && !memory.IsKnown(path) {
+		if info, err := files.Stat(path); err == nil && info.IsRegular() && strings.Contains(name, ".so") && !memory.IsKnown(path) {
 			return false
 		}
 	}

@@ -20,14 +20,14 @@ const maxShared = 64
 
 // plainDir notes a directory that is searched for whatever there is.
 func (p *parser) plainDir(path string) {
-	dir := absolute(p.inv.Dir, path)
+	dir := frontend.Absolute(p.inv.Dir, path)
 	p.det.nativeDirs = append(p.det.nativeDirs, dir)
 	p.det.plainDirs = append(p.det.plainDirs, dir)
 }
 
 // crateNames returns the names in a directory that rustc would take for crates' and those of shared libraries, which may be.
 func crateNames(dir string, files frontend.Files) (crates, shared []string, err error) {
-	if info, err := files.Stat(dir); err != nil || !isDirectory(info) {
+	if info, err := files.Stat(dir); err != nil || !info.IsDirectory() {
 		return nil, nil, nil // rustc passes it over
 	}
 	names, err := files.Names(dir)

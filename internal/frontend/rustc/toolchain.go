@@ -9,6 +9,7 @@ import (
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/rustc/linker"
 	"github.com/compile-cache/compile-cache-action/internal/frontend/toolchain"
 )
 
@@ -22,86 +23,41 @@ func (f *Frontend) Toolchain(ctx context.Context, c *compile.Compilation, files 
 	if err != nil {
 		return nil, err
 	}
-	p := f.probe(ctx, c, files, ask, compile.ReasonCompiler)
+	p := &probe{
+		Asking: toolchain.Asking{Ctx: ctx, C: c, Files: files, Prober: ask, Loads: f.loaded, Reason: compile.ReasonCompiler},
+		d:      c.Detail.(*detail), f: f,
+	}
 	p.proxy = p.isRustup(c.Program)
-	compiler, err := f.chainOf(p, []toolchain.Key{key}, func() (*knownChain, toolchain.Key, error) {
-		err := p.run()
-		if err != nil {
+	find := func() (*knownChain, toolchain.Key, error) {
+		if err := p.run(); err != nil {
 			return nil, key, err
 		}
-		known := &knownChain{answer: p.answer}
-		known.Answer, err = p.Answer(nil)
-		return known, key, err
-	}, func(known *knownChain) bool { return known.Basis.Current(files) })
-	if err != nil {
-		return nil, err
+		answer, err := p.Answer(nil)
+		return &knownChain{answer, p.answer}, key, err
 	}
-	link := p.d.link
-	if link == nil {
-		return compiler.placed(c), nil
-	}
-	keys := []toolchain.Key{key.With(linkKey(c, link, true)), key.With(linkKey(c, link, false))}
-	known, err := f.chainOf(p, keys, func() (*knownChain, toolchain.Key, error) { return f.linked(p, key, compiler) },
-		func(known *knownChain) bool { return known.compiler == compiler && known.Basis.Current(files) })
-	if err != nil {
-		return nil, err
-	}
-	if known.Refused != nil {
-		return nil, known.Refused
-	}
-	return known.placed(c), nil
-}
-
-// chainOf returns what is known under one of keys, or what find finds. What rustup's proxy chose once says nothing of another call.
-func (f *Frontend) chainOf(p *probe, keys []toolchain.Key, find func() (*knownChain, toolchain.Key, error), right func(*knownChain) bool) (*knownChain, error) {
+	var compiler *knownChain
 	if p.proxy {
-		known, _, err := find()
-		return known, err
+		compiler, _, err = find() // what it chose once says nothing of another call
+	} else {
+		compiler, err = f.chains.Find(ctx, []toolchain.Key{key}, func(known *knownChain) bool { return known.Basis.Current(files) }, find)
 	}
-	return f.chains.Find(p.Ctx, keys, right, find)
-}
-
-// linked returns the chain of a compiler that links, and its key. What the driver and the linker said to another call is put to the test
-// first, without asking anybody but the loader.
-func (f *Frontend) linked(asked *probe, key toolchain.Key, compiler *knownChain) (*knownChain, toolchain.Key, error) {
-	link := asked.d.link
-	try := func(ask frontend.Prober) (known *knownChain, own bool, err error) {
-		p := f.probe(asked.Ctx, asked.C, asked.Files, ask, compile.ReasonLink)
-		p.answer = compiler.answer
-		p.Found = *compiler.Toolchain
-		p.Found.Files = slices.Clip(p.Found.Files)
-		err = p.linker(link)
-		p.Found.Detail = p.tools
-		known = &knownChain{answer: compiler.answer, compiler: compiler}
-		known.Answer, err = p.Answer(err)
-		return known, p.own && known.Refused == nil, err
+	if err != nil {
+		return nil, err
 	}
-	keyOf := func(own bool) toolchain.Key { return key.With(linkKey(asked.C, link, own)) }
-	id := key.Instead(linkKey(asked.C, link, true))
-	memory := !asked.proxy && !toolchain.LoadedOtherwise(asked.C)
-	if said, ok := f.said.Get(id); memory && ok && said.chain.Basis.Current(asked.Files) {
-		known, own, err := try(said.replay(asked.Prober))
-		if err == nil && own && known.Basis.SameFiles(&said.chain.Basis) {
-			return known, keyOf(true), nil
+	tc := compiler.Toolchain
+	if p.d.link != nil {
+		by := linker.Compiler{Toolchain: tc, Key: key, Sysroot: compiler.sysroot, Host: compiler.host, Target: p.d.target, Proxy: p.proxy}
+		if tc, err = f.linkers.Toolchain(ctx, c, by, p.d.link.Call, files, ask); err != nil {
+			return nil, err
 		}
 	}
-	heard := &linkAnswers{}
-	known, own, err := try(heard.record(asked.Prober))
-	if err != nil {
-		return nil, key, err
-	}
-	if memory && own {
-		heard.chain = known
-		f.said.Set(id, heard)
-	}
-	return known, keyOf(own), nil
+	return placed(c, tc, compiler.sysroot), nil
 }
 
 // knownChain is an answer, and what the compiler said of itself.
 type knownChain struct {
 	toolchain.Answer
 	answer
-	compiler *knownChain // what a chain that links adds to; its own Basis leaves out that one's
 }
 
 // chainKeyOf names what is asked: which compiler, for which target, with which libraries.
@@ -119,24 +75,13 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (toolchain.Key, er
 	return toolchain.KeyOf(c, files, rest)
 }
 
-// probe is one asking of a compiler, or of the linkers of one.
+// probe is one asking of a compiler.
 type probe struct {
 	toolchain.Asking
 	d     *detail
 	f     *Frontend
-	proxy bool       // the program is rustup's, which may choose another compiler next time
-	tools *linkTools // of one that links
-	gcc   bool       // the driver is a gcc, and nothing that starts one
-	own   bool       // what the driver says does not depend on the working directory
+	proxy bool // the program is rustup's, which may choose another compiler next time
 	answer
-}
-
-// probe returns an asking that refuses for a reason.
-func (f *Frontend) probe(ctx context.Context, c *compile.Compilation, files frontend.Files, ask frontend.Prober, reason compile.ReasonID) *probe {
-	return &probe{
-		Asking: toolchain.Asking{Ctx: ctx, C: c, Files: files, Prober: ask, Loads: f.loaded, Reason: reason},
-		d:      c.Detail.(*detail), f: f,
-	}
 }
 
 func (p *probe) run() error {
@@ -175,7 +120,7 @@ func (p *probe) run() error {
 		{"library of target", filepath.Join(lib, "rustlib", target, "lib")},
 		{"self-contained", filepath.Join(lib, "rustlib", target, "lib", "self-contained")},
 	} {
-		if err := p.directory(part.role, part.dir); err != nil {
+		if err := p.Directory(part.role, part.dir); err != nil {
 			return err
 		}
 	}
@@ -195,7 +140,7 @@ func (p *probe) compiler(driver string) error {
 	if err := p.File("driver", driver); err != nil {
 		return err
 	}
-	return p.libraries(driver)
+	return p.Loaded(driver)
 }
 
 // where asks the compiler for its sysroot and host.
@@ -227,8 +172,8 @@ func (p *probe) where() error {
 }
 
 // say asks something and returns the standard output.
-func (p *probe) say(argv []string, env ...string) (string, error) {
-	said, err := p.Say(argv, env...)
+func (p *probe) say(argv []string) (string, error) {
+	said, err := p.Say(argv)
 	return string(said.Stdout), err
 }
 
@@ -240,39 +185,4 @@ func (p *probe) isRustup(path string) bool {
 	}
 	dir := filepath.Dir(path)
 	return filepath.Base(real) == "rustup" || p.Same(path, filepath.Join(dir, "rustup"))
-}
-
-// directory makes all plain files of a directory part of the toolchain. It may be missing.
-func (p *probe) directory(role, dir string) error {
-	names, err := p.List(dir, "", "")
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		path := filepath.Join(dir, name)
-		if info, err := p.Files.Stat(path); err != nil || !info.IsRegular() {
-			continue
-		}
-		if err := p.File(role+" "+name, path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// libraries makes every shared library that the loader gives a program part of the toolchain.
-func (p *probe) libraries(program string) error {
-	libraries, err := p.Libraries(program)
-	if err != nil {
-		return err
-	}
-	for _, lib := range libraries {
-		if err := p.File("loaded "+lib.Name, lib.Path); err != nil {
-			return err
-		}
-	}
-	if !p.Missing(toolchain.LoaderPreload) {
-		return p.Refuse("%s is there", toolchain.LoaderPreload)
-	}
-	return nil
 }

@@ -17,7 +17,7 @@ import (
 type tree struct {
 	root  string
 	skip  string   // a directory in it that does not count, "" for none
-	files []string // absolute; of a directory without any its name, with a slash behind
+	files []string // absolute; with a slash behind names of which nothing is read, see treeFiles
 }
 
 // workspaceOf returns the directory of a package's workspace: of those above it with a lock file the outermost within the checkout, else the
@@ -65,8 +65,8 @@ const (
 )
 
 // treeFiles lists the regular files below a directory, in a fixed order, without version control's and without
-// directories that are marked as caches, as cargo's target directory is, and without the directory skip. A directory in which none is found
-// is listed too, with a slash behind: who lists the one above sees it.
+// directories that are marked as caches, as cargo's target directory is, and without the directory skip. Who lists a directory sees more names: that of a
+// directory in which none is found is listed too, with a slash behind, and with two that of what is neither, such as a link to nowhere.
 func treeFiles(root, skip string, files frontend.Files) ([]string, *compile.Decline) {
 	var found []string
 	dirs := 0
@@ -90,13 +90,14 @@ func treeFiles(root, skip string, files frontend.Files) ([]string, *compile.Decl
 			}
 			info, err := files.Stat(path)
 			switch {
-			case err != nil: // a link to nowhere
-			case isDirectory(info):
+			case err == nil && info.IsDirectory():
 				if d := walk(path, depth+1); d != nil {
 					return d
 				}
-			case isRegular(info):
+			case err == nil && info.IsRegular():
 				found = append(found, path)
+			default:
+				found = append(found, path+"//")
 			}
 			if len(found) > maxTree {
 				return compile.Refuse(compile.ReasonMacro, fmt.Sprintf("%s has more than %d files", root, maxTree))
@@ -132,7 +133,7 @@ func (g *gathering) elsewhere(sources []string) error {
 			for _, dir := range []string{g.d.pkg, filepath.Dir(source)} {
 				path := filepath.Join(dir, spelled)
 				info, err := g.files.Stat(path)
-				if err == nil && isDirectory(info) && (filepath.Ext(source) != ".rs" || !isMacroArgument(text[:at[0]])) {
+				if err == nil && info.IsDirectory() && (filepath.Ext(source) != ".rs" || !isMacroArgument(text[:at[0]])) {
 					continue // a component of a path, or a word of a grammar
 				}
 				if err == nil && !slices.ContainsFunc(g.d.trees, func(t tree) bool { return isBelow(path, t.root) }) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // Variables such as OUT_DIR hold paths that no map reaches. env!("OUT_DIR") as a value is in the crate's code, and in the hash that
@@ -102,7 +103,7 @@ func (g *gathering) sourcesOf(path string) []string {
 	}
 	var sources []string
 	for _, p := range said.paths {
-		sources = append(sources, absolute(g.c.Dir, p))
+		sources = append(sources, frontend.Absolute(g.c.Dir, p))
 	}
 	return sources
 }

@@ -201,6 +201,24 @@ func (a *Asking) List(dir, prefix, suffix string) ([]string, error) {
 	return names, nil
 }
 
+// Directory makes all plain files of a directory part of the toolchain, and the answer rest on its names. It may be missing.
+func (a *Asking) Directory(role, dir string) error {
+	names, err := a.List(dir, "", "")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		path := frontend.Under(dir, name)
+		if info, err := a.Files.Stat(path); err != nil || !info.IsRegular() {
+			continue
+		}
+		if err := a.File(role+" "+name, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Leads makes the answer rest on where the links in a path lead: programs find their parts from where they really lie, whatever their content, and
 // copies of a toolchain may share the very files that are equal in them.
 func (a *Asking) Leads(path string) error {

@@ -86,7 +86,7 @@ func TestBasis(t *testing.T) {
 		{"one of many names comes", func(t *testing.T, dir string) { write(t, dir+"/later/c", "") }, false},
 		{"the first missing component of a path comes", func(t *testing.T, dir string) { write(t, dir+"/no/x", "") }, false},
 		{"a name of the form", func(t *testing.T, dir string) { write(t, dir+"/list/gcc-13.cfg", "") }, false},
-		{"a name of another form", func(t *testing.T, dir string) { write(t, dir+"/list/gcc-13.txt", "") }, true},
+		{"a name of another form", func(t *testing.T, dir string) { write(t, dir+"/list/gcc-13.doc", "") }, true},
 		{"a name with another start", func(t *testing.T, dir string) { write(t, dir+"/list/clang.cfg", "") }, true},
 		{"a name in a directory that counts whole", func(t *testing.T, dir string) { write(t, dir+"/whole/x", "") }, false},
 		{"a link leads elsewhere, to the same", func(t *testing.T, dir string) { link(t, "two", dir+"/cur") }, false},
@@ -99,6 +99,9 @@ func TestBasis(t *testing.T) {
 		names, err := a.List(dir+"/list", "gcc", ".cfg")
 		if diff := cmp.Diff(names, []string{"gcc-12.cfg"}); err != nil || diff != "" {
 			t.Errorf("List: %v, and (-got +want)\n%s", err, diff)
+		}
+		if names, err := a.List(dir+"/list", "", ".txt"); err != nil || len(names) > 0 {
+			t.Errorf("List of another form: %q, %v, want none", names, err)
 		}
 		_, err = a.List(dir+"/whole", "", "")
 		for _, e := range []error{err, a.File("cc1", dir+"/bin/cc1"), a.Watch(dir + "/cache"), a.Watch(dir + "/preload"), a.Leads(dir + "/cur/cc")} {

@@ -18,15 +18,15 @@
 // # Memory
 //
 // A Memory holds answers by what was asked. Of those who want to know the same at once one asks, and the others wait, then look at the
-// answer with their own eyes: what the first one began to ask may have changed before the others came. Who waits too long asks too,
-// since a process that asks may be stopped or gone.
+// answer with their own eyes: what the first one began to ask may have changed before the others came. Where one asks too long, since a process
+// may be stopped or gone, one of the others takes over.
 //
 // # Libraries
 //
 // Code of a compiler is also in the shared libraries that the loader gives it. The loader says which these are (--list), by every one of its
 // rules, and does not start the program. Loads remembers what it said, and says itself whether another value of LD_LIBRARY_PATH
-// would lead to the same libraries: cargo calls each build script, and by it gcc, with directories of its own in that variable, which hold no
-// library of any compiler.
+// would lead to the same libraries: cargo calls rustc, and build scripts call gcc, with several values of it, whose directories hold no library
+// of either.
 //
 // Nothing here executes a file, keeps a Prober or a Files beyond a call, or writes anything.
 package toolchain

@@ -9,13 +9,6 @@ import (
 	"strings"
 )
 
-// What the loader of Linux finds libraries by besides variables and what programs say.
-const (
-	loaderCache = "/etc/ld.so.cache"
-	// LoaderPreload names libraries that every program is given.
-	LoaderPreload = "/etc/ld.so.preload"
-)
-
 // image is what a program's file says about its loading.
 type image struct {
 	interpreter string   // the loader; "" for a static program

@@ -23,10 +23,15 @@ type Library struct {
 
 // Loads remembers what the loader gave programs, for all values of LD_LIBRARY_PATH that lead to the same libraries. It may be
 // used by many goroutines at once.
-type Loads struct{ known *recent.Map[loadKey, *load] }
+type Loads struct {
+	known    *recent.Map[loadKey, *load]
+	settings [2]string // files by which the loader is configured
+}
 
 // NewLoads returns a Loads that knows nothing.
-func NewLoads() *Loads { return &Loads{recent.New[loadKey, *load](MaxAnswers)} }
+func NewLoads() *Loads {
+	return &Loads{known: recent.New[loadKey, *load](MaxAnswers), settings: [2]string{"/etc/ld.so.cache", "/etc/ld.so.preload"}}
+}
 
 // loadKey names a program that is loaded. It has libraries looked for beside where it really lies.
 type loadKey struct {
@@ -58,7 +63,7 @@ func (a *Asking) Libraries(program string) ([]Library, error) {
 	if err != nil {
 		return nil, a.Refuse("%v", err)
 	}
-	for _, path := range []string{loaderCache, LoaderPreload} {
+	for _, path := range a.Loads.settings {
 		if err := a.Watch(path); err != nil {
 			return nil, err
 		}
@@ -79,6 +84,20 @@ func (a *Asking) Libraries(program string) ([]Library, error) {
 		}
 	}
 	return libraries, nil
+}
+
+// Loaded makes the libraries that the loader gives a program part of the toolchain, each as "loaded NAME".
+func (a *Asking) Loaded(program string) error {
+	libraries, err := a.Libraries(program)
+	if err != nil {
+		return err
+	}
+	for _, lib := range libraries {
+		if err := a.File("loaded "+lib.Name, lib.Path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // listed asks a loader.
@@ -171,7 +190,7 @@ func (s *search) remember(k loadKey, libraries []Library) {
 
 // settings are the contents of what the loader is configured by.
 func (s *search) settings() (d [2]digest.Digest) {
-	for i, path := range []string{loaderCache, LoaderPreload} {
+	for i, path := range s.a.Loads.settings {
 		d[i], _ = s.a.Files.ToolDigest(path) // zero where it is missing
 	}
 	return d

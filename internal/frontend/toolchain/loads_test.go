@@ -4,67 +4,84 @@ package toolchain
 
 import (
 	"os"
+	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
+	"github.com/compile-cache/compile-cache-action/internal/frontend/frontendtest"
 )
 
-// TestLibraries: the loader is asked anew where another value of LD_LIBRARY_PATH, or another state of the disk, may lead to other libraries.
+// TestLibraries: the loader is asked anew where another value of LD_LIBRARY_PATH, or another state of the disk, may lead to other libraries; and what the
+// first answer rests on says whether that one counts still.
 func TestLibraries(t *testing.T) {
 	shell, err := os.ReadFile("/bin/sh")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, then := range []struct {
-		what string
-		do   func(t *testing.T, dir string)
-		env  []string // below dir
-		want int      // questions
+	for _, tt := range []struct {
+		what        string
+		first, then string // variables; @ stands for the directory
+		do          func(t *testing.T, dir string)
+		asked       int  // then
+		current     bool // the first answer, then
 	}{
-		{"the same", nil, nil, 0},
-		{"directories without libraries", nil, []string{"LD_LIBRARY_PATH=", "/empty:", "/none"}, 0},
-		{"a directory that leads to the same library", nil, []string{"LD_LIBRARY_PATH=", "/lib"}, 0},
-		{"a link that leads to the same library", nil, []string{"LD_LIBRARY_PATH=", "/link"}, 0},
-		{"another library of the name", func(t *testing.T, dir string) { write(t, dir+"/empty/libx.so.1", "x") }, []string{"LD_LIBRARY_PATH=", "/empty"}, 1},
-		{"libraries for a processor", func(t *testing.T, dir string) { write(t, dir+"/empty/glibc-hwcaps/x", "") }, []string{"LD_LIBRARY_PATH=", "/empty"}, 1},
-		{"another content", func(t *testing.T, dir string) { write(t, dir+"/lib/libx.so.1", "y") }, nil, 1},
-		{"the library is gone", func(t *testing.T, dir string) { os.Remove(dir + "/lib/libx.so.1") }, nil, 1},
-		{"another program", func(t *testing.T, dir string) { write(t, dir+"/bin/cc", string(shell)+"changed") }, nil, 1},
-		{"a library that is loaded first", nil, []string{"LD_PRELOAD=", "/lib/libx.so.1"}, 1},
+		{what: "the same", current: true},
+		{what: "directories without libraries", then: "LD_LIBRARY_PATH=@/empty:@/none;@/empty", current: true},
+		{what: "a directory that leads to the same library", then: "LD_LIBRARY_PATH=@/lib", current: true},
+		{what: "a link that leads to the same library", then: "LD_LIBRARY_PATH=@/link", current: true},
+		{what: "another library in the directories", then: "LD_LIBRARY_PATH=@/other", asked: 1, current: true},
+		{what: "another library behind a semicolon", then: "LD_LIBRARY_PATH=@/empty;@/other", asked: 1, current: true},
+		{what: "another library in the working directory", then: "LD_LIBRARY_PATH=@/empty:", do: func(t *testing.T, dir string) { write(t, dir+"/libx.so.1", "x") }, asked: 1, current: true},
+		{what: "libraries for a processor", then: "LD_LIBRARY_PATH=@/processor", asked: 1, current: true},
+		{what: "a library was found by the variable, which is gone", first: "LD_LIBRARY_PATH=@/lib", asked: 1, current: true},
+		{what: "a library appears in the directories", first: "LD_LIBRARY_PATH=@/empty", then: "LD_LIBRARY_PATH=@/empty",
+			do: func(t *testing.T, dir string) { write(t, dir+"/empty/libx.so.1", "x") }, asked: 1},
+		{what: "libraries for a processor appear", first: "LD_LIBRARY_PATH=@/empty", then: "LD_LIBRARY_PATH=@/empty",
+			do: func(t *testing.T, dir string) { write(t, dir+"/empty/glibc-hwcaps/x", "") }, asked: 1},
+		{what: "something else appears in the directories", first: "LD_LIBRARY_PATH=@/empty", then: "LD_LIBRARY_PATH=@/empty",
+			do: func(t *testing.T, dir string) { write(t, dir+"/empty/other", "x") }, current: true},
+		{what: "another content", do: func(t *testing.T, dir string) { write(t, dir+"/lib/libx.so.1", "y") }, asked: 1, current: true},
+		{what: "another program", do: func(t *testing.T, dir string) { write(t, dir+"/bin/cc", string(shell)+"changed") }, asked: 1},
+		{what: "the loader's cache changes", do: func(t *testing.T, dir string) { write(t, dir+"/ld.so.cache", "changed") }, asked: 1},
+		{what: "libraries for all programs", do: func(t *testing.T, dir string) { write(t, dir+"/ld.so.preload", "x") }, asked: 1},
+		{what: "a library that is loaded first", then: "LD_PRELOAD=@/x.so", asked: 1, current: true},
+		{what: "a library that was loaded first", first: "LD_PRELOAD=@/x.so", asked: 1, current: true},
 	} {
-		dir := makeTree(t, map[string]string{"bin/cc": string(shell), "lib/libx.so.1": "x", "empty/y": ""})
+		dir := makeTree(t, map[string]string{
+			"bin/cc": string(shell), "lib/libx.so.1": "x", "other/libx.so.1": "other", "empty/y": "", "processor/glibc-hwcaps/y": "", "ld.so.cache": "cache",
+		})
 		link(t, "lib", dir+"/link")
 		ask := &saying{answer: frontend.ProbeResult{Stdout: []byte("\tlibx.so.1 => " + dir + "/lib/libx.so.1 (0x1)\n\tlinux-vdso.so.1 (0x2)\n")}}
 		loads := NewLoads()
-		libraries := func(env []string) []Library {
+		loads.settings = [2]string{dir + "/ld.so.cache", dir + "/ld.so.preload"}
+		libraries := func(env string) Basis {
 			t.Helper()
-			value := ""
-			for i, part := range env {
-				if i > 0 {
-					part = dir + part
-				}
-				value += part
-			}
-			a := newAsking(t, ask, dir+"/bin/cc", dir, value)
+			a := newAsking(t, ask, dir+"/bin/cc", dir, strings.ReplaceAll(env, "@", dir))
 			a.Loads = loads
 			found, err := a.Libraries(dir + "/bin/cc")
-			if then.what != "the library is gone" && err != nil {
-				t.Fatalf("%s: %v", then.what, err)
+			if err != nil {
+				t.Fatalf("%s: %v", tt.what, err)
 			}
-			return found
+			if len(found) != 1 || found[0].Name != "libx.so.1" || found[0].Path != dir+"/lib/libx.so.1" {
+				t.Errorf("%s: libraries %+v, want what the loader says, without the kernel's", tt.what, found)
+			}
+			answer, err := a.Answer(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return answer.Basis
 		}
-		first := libraries(nil)
-		if diff := cmp.Diff([]string{first[0].Name, first[0].Path}, []string{"libx.so.1", dir + "/lib/libx.so.1"}); len(first) != 1 || diff != "" {
-			t.Errorf("%d libraries, the first of which (-got +want)\n%s", len(first), diff)
+		basis := libraries(tt.first)
+		if tt.do != nil {
+			tt.do(t, dir)
 		}
-		if then.do != nil {
-			then.do(t, dir)
+		if got := basis.Current(frontendtest.DiskFiles{}); got != tt.current {
+			t.Errorf("%s: the first answer counts: %t, want %t", tt.what, got, tt.current)
 		}
-		libraries(then.env)
-		if got := ask.asked - 1; got != then.want {
-			t.Errorf("%s: %d questions, want %d", then.what, got, then.want)
+		asked := ask.asked
+		libraries(tt.then)
+		if got := ask.asked - asked; got != tt.asked {
+			t.Errorf("%s: %d questions, want %d", tt.what, got, tt.asked)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package toolchain
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,7 +134,7 @@ func TestMemoryOwnEyes(t *testing.T) {
 	})
 }
 
-// TestMemoryPatience: whoever asks may have been stopped.
+// TestMemoryPatience: whoever asks may have been stopped. One of those who wait asks in its stead.
 func TestMemoryPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory[int]()
@@ -147,14 +148,30 @@ func TestMemoryPatience(t *testing.T) {
 		}()
 		synctest.Wait()
 		start := time.Now()
-		got, err := m.Find(t.Context(), []Key{here}, anything, func() (int, Key, error) { return 2, here, nil })
-		if got != 2 || err != nil || time.Since(start) != patience {
-			t.Errorf("behind one that was stopped: %d, %v after %v, want 2 after %v", got, err, time.Since(start), patience)
+		asked := 0
+		var all sync.WaitGroup
+		for i := range 4 {
+			time.Sleep(time.Second)
+			all.Go(func() {
+				got, err := m.Find(t.Context(), []Key{here}, anything, func() (int, Key, error) {
+					asked++
+					time.Sleep(patience / 2)
+					return 2, here, nil
+				})
+				if want := time.Second + patience + patience/2; got != 2 || err != nil || time.Since(start) != want {
+					t.Errorf("caller %d behind one that was stopped: %d, %v after %v, want 2 after %v", i, got, err, time.Since(start), want)
+				}
+			})
 		}
-		if got, err := m.Find(t.Context(), []Key{here}, anything, nil); got != 2 || err != nil {
-			t.Errorf("after that: %d, %v, want what is known now", got, err)
+		all.Wait()
+		if asked != 1 {
+			t.Errorf("%d callers asked, want one", asked)
 		}
+		// The first one, when it goes on, disturbs nobody.
 		close(never)
 		<-stopped
+		if got, err := m.Find(t.Context(), []Key{{rest: "new"}}, anything, func() (int, Key, error) { return 3, Key{rest: "new"}, nil }); got != 3 || err != nil || len(m.asking) > 0 {
+			t.Errorf("after that: %d, %v and %d who ask, want 3 and none", got, err, len(m.asking))
+		}
 	})
 }

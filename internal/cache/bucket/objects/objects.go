@@ -118,6 +118,13 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
+// Split returns Error's text without the advice, and the advice: who tells people keeps them apart.
+func (e *Error) Split() (what, advice string) {
+	bare := *e
+	bare.Advice = ""
+	return bare.Error(), e.Advice
+}
+
 // Lasting reports whether asking again soon is no use.
 func (e *Error) Lasting() bool {
 	switch e.Kind {

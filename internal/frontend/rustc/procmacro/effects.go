@@ -15,6 +15,8 @@ const (
 	clock          = "reads the clock"
 	writes         = "writes files"
 	fileTimes      = "reads the clock or times of files"
+	fileRights     = "reads rights of files"
+	fileState      = "reads whatever is known of files"
 	arguments      = "reads the compiler's arguments or input"
 	randomness     = "makes random numbers"
 	systemCalls    = "makes system calls"
@@ -46,7 +48,9 @@ var effects = effectTable(map[string]string{
 	asksPlaces:     `local_file`,
 	allVariables:   `environ __environ`,
 	fileTimes:      `file_times SystemTime`,
+	fileRights:     `file_rights`,
 	arguments:      `args stdin current_exe`,
+	fileState:      `file_state`,
 	randomness:     `random getrandom getentropy arc4random`,
 	systemCalls:    `system_calls`,
 	anyProgram: `fork vfork execv execve execvp execvpe execl execlp fexecve posix_spawn posix_spawnp posix_spawn_file_actions_init system popen wait waitpid waitid wait4

@@ -271,6 +271,9 @@ func (g *graph) reached() []use {
 		}
 	}
 	for _, name := range g.held {
+		if asksState[name] {
+			name = "file_state"
+		}
 		uses[name] = use{name: name, from: "a table"}
 	}
 	for len(queue) > 0 {
@@ -284,17 +287,24 @@ func (g *graph) reached() []use {
 		if what := directUse(fn.names); what != "" {
 			note(what)
 		}
+		var state, plain bool
 		g.references(fn, func(target uint64) {
 			if slot, ok := g.slots[target]; ok {
 				target = slot
 			}
 			if i, ok := g.starts[target]; ok {
 				enter(i)
+				state = state || all(g.functions[i].names, givesState)
+				plain = plain || all(g.functions[i].names, isInlined)
 			}
 			if name, ok := g.imports[target]; ok && !all(fn.names, isAllowed(name)) {
 				note(name)
+				state = state || asksState[name]
 			}
 		})
+		if state && !plain && !all(fn.names, isFiles) {
+			note("file_state")
+		}
 	}
 	list := make([]use, 0, len(uses))
 	for _, u := range uses {

@@ -10,12 +10,9 @@
 // the machinery of panics, of hash tables' random seeds and of standard error (names.go). The imports that are reached decide.
 //
 // Every error of this is to one side: a reference that is none, a function that is never called, a name that is not understood make a
-// macro look as if it could do more. Only system calls written in assembly, and times of files that are taken from what stat says without the
-// library's own functions for it, are not seen. Where there is no symbol table, or another machine, the macro is taken to read
+// macro look as if it could do more. So does optimized code that is handed what stat says of a file: which part of it counts nobody sees (state.go). Only
+// system calls written in assembly are not seen. Where there is no symbol table, or another machine, the macro is taken to read
 // files and variables, and what it imports beyond that refuses it, but for random numbers: hash tables are seeded with such.
-//
-// What no import and no name shows is not seen: system calls by inline assembly, and times in what stat returned where it was called without
-// the standard library.
 //
 // Functions may be called from many goroutines; nothing is kept.
 package procmacro
@@ -40,7 +37,7 @@ type Traits struct {
 	Repository bool // it names git's directory
 	// Refused is what it may do that no key covers, with how that is reached: "starts programs (execvp of demo::run)"; "" for nothing.
 	Refused   string
-	TimesOnly bool // Refused is for times of files, and for nothing else
+	TimesOnly bool // Refused is for times of files, seen or (in optimized code) possible, and for nothing else
 
 	texts texts
 }
@@ -149,7 +146,7 @@ func (t *Traits) take(uses []use, library string) {
 			switch what {
 			case unknown:
 				odd = append(odd, text)
-			case fileTimes:
+			case fileTimes, fileState:
 				times++
 				fallthrough
 			default:

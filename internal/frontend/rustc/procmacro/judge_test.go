@@ -65,12 +65,10 @@ func TestJudge(t *testing.T) {
 		"in a closure":        {`out(std::panic::catch_unwind(|| env::var("A").is_ok()).unwrap())`, "variables"},
 		"as a value":          {`static F: [fn(&'static str) -> Option<std::ffi::OsString>; 1] = [env::var_os::<&'static str>]; out((F[t.into_iter().count()])("A").is_some())`, "variables"},
 		"as a lazy value":     {`static L: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| env::var("A").is_ok()); out(*L)`, "variables"},
-		"by a trait":          {`trait T { fn f(&self) -> bool; } impl T for u8 { fn f(&self) -> bool { Path::new("a").exists() } } let b: Box<dyn T> = Box::new(1u8); out(b.f())`, "files"},
+		"by a trait":          {`trait T { fn f(&self) -> bool; } impl T for u8 { fn f(&self) -> bool { Path::new("a").is_dir() } } let b: Box<dyn T> = Box::new(1u8); out(b.f())`, "files"},
 		"read":                {`out(fs::read("a").unwrap_or_default().len())`, "files"},
 		"read_to_string":      {`out(fs::read_to_string("a").unwrap_or_default())`, "files"},
 		"open":                {`let mut s = String::new(); if let Ok(mut f) = fs::File::open("a") { f.read_to_string(&mut s); } out(s)`, "files"},
-		"exists":              {`out(Path::new("a").exists())`, "files"},
-		"metadata":            {`out(fs::metadata("a").map(|m| m.len()).unwrap_or(0))`, "files"},
 		"read_dir":            {`out(fs::read_dir(".").unwrap().count())`, "files"},
 		"current_dir":         {`out(env::current_dir().unwrap())`, "files"},
 		"canonicalize":        {`out(fs::canonicalize("a").is_ok())`, "files"},
@@ -201,5 +199,39 @@ func TestRepository(t *testing.T) {
 		if got := traits.Repository; got != want {
 			t.Errorf("macro that reads %s names a repository: %t, want %t", text, got, want)
 		}
+	}
+}
+
+// What stat says is not seen in optimized code but as a whole; code that is not optimized names the part that it looks at.
+func TestState(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]struct{ plain, optimized string }{
+		`use std::os::unix::fs::MetadataExt; out(fs::metadata("a").unwrap().mtime())`:                           {fileTimes, fileState},
+		`use std::os::linux::fs::MetadataExt; out(fs::File::open("a").unwrap().metadata().unwrap().st_ctime())`: {fileTimes, fileState},
+		`use std::os::linux::fs::MetadataExt; out(fs::metadata("a").unwrap().as_raw_stat().st_mtime)`:           {fileTimes, fileState},
+		`use std::os::unix::fs::PermissionsExt; out(Path::new("a").metadata().unwrap().permissions().mode())`:   {fileRights, fileState},
+		`out(fs::symlink_metadata("a").unwrap().permissions().readonly())`:                                      {fileRights, fileState},
+		`out(fs::read_dir(".").unwrap().map(|e| e.unwrap().metadata().unwrap().len()).collect::<Vec<_>>())`:     {"files", fileState},
+		`out(fs::metadata("a").map(|m| m.len()).unwrap_or(0))`:                                                  {"files", fileState},
+		`out(fs::metadata("a").is_ok())`: {"files", fileState},
+		`out((Path::new("a").is_dir(), fs::read_dir(".").unwrap().map(|e| e.unwrap().file_type().unwrap().is_dir()).count()))`: {"files", "files"},
+		`out(std::thread::available_parallelism())`: {"files", "files"},
+		`extern "C" { fn stat64(s: *const u8, b: *mut [u64; 18]) -> i32; } let mut b = [0u64; 18]; unsafe { stat64(b"a\0".as_ptr(), &mut b) }; out(b[11])`: {fileState, fileState},
+	} {
+		t.Run(body, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range []struct {
+				args []string
+				want string
+			}{{nil, want.plain}, {[]string{"-Copt-level=1"}, want.optimized}, {[]string{"-Copt-level=3", "-Csymbol-mangling-version=v0"}, want.optimized}} {
+				traits, err := Judge(build(t, body, c.args...))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := level(traits); got != c.want && !strings.HasPrefix(got, c.want+" (") || !traits.Traced {
+					t.Errorf("Judge of a macro built with %v: %s, traced %t, want %s", c.args, got, traits.Traced, c.want)
+				}
+			}
+		})
 	}
 }

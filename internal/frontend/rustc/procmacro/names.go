@@ -125,18 +125,24 @@ var direct = []struct{ path, use string }{
 	{"std::io::stdio::stdin", "stdin"}, {"std::io::stdio::Stdin", "stdin"},
 	{"rustix", "system_calls"}, {"linux_raw_sys", "system_calls"}, {"syscalls", "system_calls"}, {"sc", "system_calls"},
 	{"std::fs::Metadata::modified", "file_times"}, {"std::fs::Metadata::created", "file_times"}, {"std::fs::Metadata::accessed", "file_times"},
-	{"std::time::SystemTime", "SystemTime"},
+	{"std::time::SystemTime", "SystemTime"}, {"std::fs::Permissions", "file_rights"},
 	{"getrandom", "random"}, {"rand_core", "random"}, {"fastrand", "random"},
 }
 
 // extendedTimes are the ways to times of files besides those of std::fs::Metadata itself, in either mangling.
-var extendedTimes = regexp.MustCompile(`MetadataExt(?:\$GT\$)?\d+(?:st_)?[acm]time`)
+var extendedTimes = regexp.MustCompile(`MetadataExt(?:\$GT\$)?\d+(?:as_raw_stat|(?:st_)?[acm]time)`)
+
+// rights are the ways to a file's rights: the trees that count hold names and contents.
+var rights = regexp.MustCompile(`(?:MetadataExt|PermissionsExt)(?:\$GT\$)?\d+(?:st_)?mode`)
 
 // directUse returns what a function with these names does by its name alone, "" for nothing.
 func directUse(names []string) string {
 	for _, symbol := range names {
 		if extendedTimes.MatchString(symbol) {
 			return "file_times"
+		}
+		if rights.MatchString(symbol) {
+			return "file_rights"
 		}
 		if strings.Contains(symbol, "local_file") && isStandard(symbol) {
 			return "local_file" // Span's; its file() gives what names are mapped to

@@ -1,4 +1,4 @@
-package rustc
+package linker
 
 import (
 	"context"
@@ -11,23 +11,19 @@ import (
 	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
-// The driver and the linkers are asked by a dozen processes, and cargo compiles each package in a directory of its own: who asked anew in each
-// would ask hundreds of times. What they say does not depend on the directory where nothing that they are told is relative to it, and the driver
-// is the compiler itself: a program that chooses one by directory (those that manage versions do) says by its answers that another one gave them.
-
 // driverVariables decide which programs a driver starts, or what it answers when asked.
 var driverVariables = []string{
 	"PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX", "LIBRARY_PATH", "SYSROOT",
 	"CLANG_CONFIG_FILE_SYSTEM_DIR", "CLANG_CONFIG_FILE_USER_DIR", "CLANG_NO_DEFAULT_CONFIG",
 }
 
-// linkKey is the part of a chain's key that a link adds; anywhere leaves out the working directory.
-func linkKey(c *compile.Compilation, link *linkage, anywhere bool) string {
+// keyOf is what a link adds to the key of its compiler; anywhere leaves out the working directory.
+func keyOf(c *compile.Compilation, call Call, anywhere bool) string {
 	dir := c.Dir
 	if anywhere {
 		dir = "" // which no working directory is
 	}
-	b := "\x00link " + link.driver + "\x00" + strings.Join(link.choice, "\x00") + fmt.Sprint(link.lld, dir)
+	b := "\x00link " + call.Driver + "\x00" + strings.Join(call.Choice, "\x00") + fmt.Sprint(call.LLD, dir)
 	for _, name := range driverVariables {
 		value, ok := c.Getenv(name)
 		b += fmt.Sprintf("\x00%t%s", ok, value)
@@ -36,11 +32,11 @@ func linkKey(c *compile.Compilation, link *linkage, anywhere bool) string {
 }
 
 // bound reports whether something that the driver is told may be relative to the working directory.
-func bound(c *compile.Compilation, link *linkage) bool {
-	if strings.Contains(link.driver, "/") && !filepath.IsAbs(link.driver) {
+func bound(c *compile.Compilation, call Call) bool {
+	if strings.Contains(call.Driver, "/") && !filepath.IsAbs(call.Driver) {
 		return true
 	}
-	for _, word := range link.choice {
+	for _, word := range call.Choice {
 		named := hasAnyPrefix(word, []string{"-fuse-ld=", "-m", "-static", "-nostartfiles", "--target="}) && !strings.Contains(word, "/")
 		if !named && !hasAnyPrefix(word, []string{"-B/", "--sysroot=/"}) {
 			return true
@@ -88,9 +84,9 @@ func (p *probe) isDriver(driver string, s started) bool {
 	return s.installed != "" && (p.Same(s.installed, filepath.Dir(driver)) || p.Same(s.installed, filepath.Dir(real)))
 }
 
-// linkAnswers is what the driver and the linkers said to one call, and the chain that followed from it.
-type linkAnswers struct {
-	chain *knownChain
+// answers is what the driver and the linkers said to one call, and the chain that followed from it.
+type answers struct {
+	chain *linked
 	said  map[string]frontend.ProbeResult
 }
 
@@ -100,7 +96,7 @@ func isLoader(argv []string) bool { return len(argv) > 1 && argv[1] == "--list" 
 func questionOf(argv, env []string) string { return fmt.Sprintf("%q %q", argv, env) }
 
 // record returns a prober that notes what it hears.
-func (a *linkAnswers) record(ask frontend.Prober) frontend.Prober {
+func (a *answers) record(ask frontend.Prober) frontend.Prober {
 	a.said = map[string]frontend.ProbeResult{}
 	return proberFunc(func(ctx context.Context, argv, env []string) (frontend.ProbeResult, error) {
 		said, err := ask.Probe(ctx, argv, env)
@@ -112,7 +108,7 @@ func (a *linkAnswers) record(ask frontend.Prober) frontend.Prober {
 }
 
 // replay returns a prober that knows the answers.
-func (a *linkAnswers) replay(ask frontend.Prober) frontend.Prober {
+func (a *answers) replay(ask frontend.Prober) frontend.Prober {
 	return proberFunc(func(ctx context.Context, argv, env []string) (frontend.ProbeResult, error) {
 		if said, ok := a.said[questionOf(argv, env)]; ok {
 			return said, nil
@@ -125,4 +121,8 @@ type proberFunc func(ctx context.Context, argv, env []string) (frontend.ProbeRes
 
 func (f proberFunc) Probe(ctx context.Context, argv, env []string) (frontend.ProbeResult, error) {
 	return f(ctx, argv, env)
+}
+
+func hasAnyPrefix(s string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
 }

@@ -1,4 +1,4 @@
-package rustc
+package linker
 
 import (
 	"context"
@@ -40,12 +40,12 @@ func TestOwnSearch(t *testing.T) {
 		s.machine, s.sysroot = machineOf(c.line)
 		p := &probe{
 			Asking: toolchain.Asking{Ctx: t.Context(), C: &compile.Compilation{Invocation: &compile.Invocation{Dir: "/w"}}, Prober: fakeLinker{c.built}},
-			tools:  &linkTools{libDirs: []string{"/l"}},
+			tools:  &Tools{LibDirs: []string{"/l"}},
 		}
 		if err := p.ownSearch(s); err != nil {
 			t.Error(err)
 		}
-		if diff := cmp.Diff(c.want, p.tools.libDirs); diff != "" {
+		if diff := cmp.Diff(c.want, p.tools.LibDirs); diff != "" {
 			t.Errorf("directories of %s (-want +got):\n%s", c.line, diff)
 		}
 	}

@@ -1,10 +1,12 @@
-package rustc
+package linker
 
 import (
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/compile-cache/compile-cache-action/internal/frontend"
 )
 
 // GNU's linker searches directories of its own behind those that it is given, such as /usr/local/lib. It tells them with the linker
@@ -36,32 +38,17 @@ func (p *probe) ownSearch(s started) error {
 			}
 		}
 		if from != "" && from != "/" {
-			root = absolute(p.C.Dir, from)
+			root = frontend.Absolute(p.C.Dir, from)
 		}
 		for _, m := range searchDir.FindAllStringSubmatch(string(said.Stdout), -1) {
 			dir := m[2]
 			if m[1] != "" {
 				dir = root + dir
 			}
-			if dir = absolute(p.C.Dir, dir); !slices.Contains(p.tools.libDirs, dir) {
-				p.tools.libDirs = append(p.tools.libDirs, dir)
+			if dir = frontend.Absolute(p.C.Dir, dir); !slices.Contains(p.tools.LibDirs, dir) {
+				p.tools.LibDirs = append(p.tools.LibDirs, dir)
 			}
 		}
 	}
 	return nil
-}
-
-// machineOf returns the words of a linker's command line that choose the machine it links for, and its sysroot, "" for the one that it
-// was built with.
-func machineOf(line string) (machine []string, sysroot string) {
-	words := strings.Fields(strings.ReplaceAll(line, `"`, ""))
-	for i, word := range words {
-		if word == "-m" && i+1 < len(words) {
-			machine = words[i : i+2]
-		}
-		if value, ok := strings.CutPrefix(word, "--sysroot="); ok {
-			sysroot = value
-		}
-	}
-	return machine, sysroot
 }
