@@ -14,7 +14,7 @@ import (
 
 // Schema is the first ingredient of every recipe. It is bumped by hand with every change of what a recipe, an input set or
 // a key means, so that releases share a cache until then; testdata/recipe holds goldens of the current schema.
-const Schema = 1
+const Schema = 2
 
 // Recipe is the prose that names a compilation.
 type Recipe struct {

@@ -231,6 +231,22 @@ func (g *gathering) native(sources []string) error {
 	return nil
 }
 
+// packageRoot is how a manifest names the directory of its workspace, where that is not the nearest one above.
+var packageRoot = regexp.MustCompile(`(?m)^\s*(?:package\s*\.\s*)?workspace\s*=\s*["']([^"'\n]+)["']`)
+
+// rootNamed returns the workspace that the package's manifest names, and the directories above it. Macros ask cargo where it is.
+func (g *gathering) rootNamed() []string {
+	text, _, err := g.files.Read(g.d.pkg+"/Cargo.toml", maxSource)
+	if err != nil {
+		return nil // it is an absent name then, or declined as an input
+	}
+	var dirs []string
+	for _, m := range packageRoot.FindAllSubmatch(text, -1) {
+		dirs = append(dirs, parents(frontend.Absolute(g.d.pkg, string(m[1])))...)
+	}
+	return dirs
+}
+
 // unbounded adds what macros and lints are taken to read: files of the package or the workspace, the manifests and lock files in and above it, the
 // variables' files that lie there where macros read far, and for clippy its settings.
 func (g *gathering) unbounded() error {
@@ -258,7 +274,7 @@ func (g *gathering) unbounded() error {
 	if g.d.clippy {
 		names = append(names, "clippy.toml", ".clippy.toml")
 	}
-	dirs := parents(g.d.pkg)
+	dirs := append(parents(g.d.pkg), g.rootNamed()...)
 	if conf, ok := g.c.Getenv("CLIPPY_CONF_DIR"); ok && g.d.clippy {
 		dirs = append(dirs, parents(frontend.Absolute(g.c.Dir, conf))...)
 	}
