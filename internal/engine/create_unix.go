@@ -10,10 +10,10 @@ import (
 // newFile is a descriptor of a file just created.
 type newFile int
 
-// createFile creates a file that must not be there.
-func createFile(path string) (output, error) {
+// createFile creates a file that must not be there, of which our umask takes all but the owner's rights.
+func createFile(path string, mode uint32) (output, error) {
 	for {
-		fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
+		fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, mode&0o777)
 		if err == nil {
 			return newFile(fd), nil
 		}

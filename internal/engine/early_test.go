@@ -142,6 +142,9 @@ func TestEarlyThenNoPlace(t *testing.T) {
 	}
 	a := p.engine.Handle(t.Context(), inv, l)
 	e := (*p.events)[len(*p.events)-1]
+	if want := p.path("a.o") + " is not a regular file"; e.Detail != want {
+		t.Errorf("the detail is %q, want %q", e.Detail, want)
+	}
 	if a.Replay != nil || a.Exec || e.Outcome != compile.Miss || e.Reason != compile.ReasonNoOutput || told != 1 || ran != 1 {
 		t.Errorf("got %+v, %s (%s), told %d times, run %d times, want a miss for want of an output, once", a, e.Outcome, e.Reason, told, ran)
 	}

@@ -72,7 +72,9 @@ func (c *call) handle(ctx context.Context) Answer {
 		if err == nil {
 			return c.hit(ctx, found, replay)
 		}
-		found.reason = restoreReason(err)
+		if found.reason = restoreReason(err); found.reason == compile.ReasonNoOutput {
+			found.detail = err.Error()
+		}
 		c.Log.Warn("restore failed; compiling", "source", c.comp.Source, "key", found.key.Short(), "error", err)
 	}
 	return c.miss(ctx, found)

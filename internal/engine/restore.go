@@ -90,24 +90,31 @@ var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return
 // is not disturbed. There is no temporary file: renaming over an old object costs ext4 a flush (0.25 ms), and a compiler
 // that is killed leaves half a file as well.
 func (c *call) place(o compile.Output, stored compile.StoredOutput, from io.Reader) error {
-	mode := permissions(stored.Mode, c.inv.Umask)
+	mode, kept := permissions(stored.Mode, c.inv.Umask), false
 	if old, err := os.Lstat(o.Path); err == nil {
 		if !old.Mode().IsRegular() {
 			return fmt.Errorf("%s is not a regular file", o.Path)
 		}
+		if old.Mode().Perm()&0o222 == 0 {
+			return fmt.Errorf("%s is read-only", o.Path) // rustc refuses to replace it, also for root; gcc does not
+		}
 		if !o.Replaced {
-			mode = old.Mode().Perm()
+			mode, kept = old.Mode().Perm(), true
 		}
 		if err := os.Remove(o.Path); err != nil {
 			return err
 		}
 	}
-	f, err := createFile(o.Path)
+	f, err := createFile(o.Path, stored.Mode)
 	if err != nil {
 		return err
 	}
 	// The mode comes first: should this process be killed here, the compiler that then runs may keep the file, and with it the mode.
-	if err = f.Chmod(mode); err == nil {
+	// Where the directory has a default ACL no umask counts, and the file has got from it what the compiler's would.
+	if kept || !hasACL(f.Fd()) {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
 		err = c.fill(f, stored, from)
 	}
 	if err == nil && !stored.Text {

@@ -87,3 +87,17 @@ func TestModeOfAHalfWrittenOutput(t *testing.T) {
 		t.Error("no blob was read")
 	}
 }
+
+// An output that nobody may write to is left to the compiler: rustc fails there, whoever calls it.
+func TestReadOnlyOutputIsLeftToTheCompiler(t *testing.T) {
+	p := newProject(t, map[string]string{"a.c": "int a;\n"})
+	args := []string{"-c", "a.c", "-o", "a.o"}
+	p.want(compile.Miss, compile.ReasonNew, args...)
+	if err := os.Chmod(p.path("a.o"), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	// What gcc makes of it, and so what becomes of the result, is another for root.
+	if a, e := p.compile(args...); a.Replay != nil || e.Outcome == compile.Hit {
+		t.Errorf("%s, want the compiler to run", e.Outcome)
+	}
+}

@@ -200,6 +200,14 @@ func TestInputsOfAssemblyMapped(t *testing.T) {
 				t.Errorf("Inputs of %s bind for %q, want %q", source, in.BindAll, want)
 			}
 		}
+		// gcc's assembler is given the debug map last, wherever it stands.
+		in, err := p.compile("-c", "-g", "-fdebug-prefix-map="+p.dir[:len(p.dir)-1]+"=/y", "-ffile-prefix-map="+p.dir+"=/z", "a.S")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in.BindAll != "prefix-map" {
+			t.Errorf("Inputs of a.S with a map that cuts bind for %q, want prefix-map", in.BindAll)
+		}
 	}
 }
 

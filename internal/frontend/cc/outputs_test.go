@@ -126,6 +126,7 @@ var outputLines = []string{
 	"-c x.S -g -gsplit-dwarf -o y.o",
 	"-c x.S -MD --coverage -fstack-usage -O2 -std=gnu99 -flto",
 	"-c x.S -Xassembler --noexecstack",
+	"-c x.c -fopenmp-simd -O2 --static",
 	"-c x.c --include=h.h --imacros h.h",
 	"-c x.S -Wa,--noexecstack -Wa,-I,sub -Isub -pipe",
 	"-c -x assembler-with-cpp noasm -MD",

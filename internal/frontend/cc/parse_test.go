@@ -301,6 +301,13 @@ func TestCompilation(t *testing.T) {
 			Detail: &detail{sourceArg: "x.c"}}},
 		{"gcc -c x.c -Wa,--gdwarf-5", compile.Compilation{Kind: "gcc", Language: "c", Source: "x.c",
 			BindAll: "assembler debug info", Detail: &detail{sourceArg: "x.c"}}},
+		{"g++ -c x.S -MD -Iq -Wa,-I,sub,-Ir -Wa,--defsym,X=1 -Xassembler -Isub", compile.Compilation{Kind: "gcc", Language: "assembler-with-cpp", Source: "x.S",
+			Detail: &detail{sourceArg: "x.S", userDeps: depsAll, depFile: dir + "/x.d", includeDirs: []string{dir + "/q"},
+				assemblerDirs: []string{dir + "/sub", dir + "/r", dir + "/sub"}}}},
+		{"gcc -c x.s -MD -Wp,-DX", compile.Compilation{Kind: "gcc", Language: "assembler", Source: "x.s", Detail: &detail{sourceArg: "x.s"}}},
+		{"gcc -c x.sx", compile.Compilation{Kind: "gcc", Language: "assembler-with-cpp", Source: "x.sx", Detail: &detail{sourceArg: "x.sx"}}},
+		{"clang -c -x assembler-with-cpp noext", compile.Compilation{Kind: "clang", Language: "assembler-with-cpp", Source: "noext",
+			Detail: &detail{clang: true, sourceArg: "noext"}}},
 		{"clang -c x.c -Xclang -target-feature -Xclang +avx -Rpass=. -fmacro-prefix-map=/a=ignore",
 			compile.Compilation{Kind: "clang", Language: "c", Source: "x.c", Detail: &detail{clang: true, sourceArg: "x.c", maps: []prefixMap{{mapsMacro, "/a"}}}}},
 	}

@@ -71,6 +71,7 @@ var frontendFlags = map[string]bool{
 	"-opaque-pointers": true, "-no-opaque-pointers": true, "-relaxed-aliasing": true, "-fcolor-diagnostics": true,
 	"-fno-color-diagnostics": true, "-menable-no-infs": true, "-menable-no-nans": true, "-menable-unsafe-fp-math": true,
 	"-mdisable-tail-calls": true, "-fnative-half-type": true, "-fallow-half-arguments-and-returns": true,
+	"-debug-info-kind=constructor": true, "-fuse-ctor-homing": true, "-fno-use-ctor-homing": true,
 	"-fmerge-functions": true, "-fforbid-guard-variables": true,
 	"-fno-signed-wchar": true, "-ffake-address-space-map": true, "-fdefault-calling-conv=cdecl": true, "-fno-rtti-data": true,
 	"-no-struct-path-tbaa": true, "-new-struct-path-tbaa": true, "-w": true, "-Wall": true, "-Wextra": true,

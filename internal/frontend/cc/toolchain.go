@@ -91,8 +91,8 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (toolchain.Key, er
 			continue
 		}
 		part("=" + value)
-		if strings.HasSuffix(name, "PATH") || strings.HasSuffix(name, "PREFIX") {
-			relative = relative || hasRelative(value)
+		if strings.HasSuffix(name, "PATH") || strings.HasSuffix(name, "PREFIX") || strings.HasPrefix(name, "LD_") {
+			relative = relative || toolchain.HasRelative(name, value)
 		}
 	}
 	if relative {
@@ -128,14 +128,4 @@ func dependsOnDir(arg string) bool {
 		return strings.Contains(value, "/") && !strings.HasPrefix(value, "/")
 	}
 	return arg != "c" && arg != "c++" && !strings.HasPrefix(arg, "/")
-}
-
-// hasRelative reports whether a list of paths has an element that depends on the working directory.
-func hasRelative(list string) bool {
-	for element := range strings.SplitSeq(list, ":") {
-		if !strings.HasPrefix(element, "/") {
-			return true
-		}
-	}
-	return false
 }

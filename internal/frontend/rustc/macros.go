@@ -85,7 +85,7 @@ func (p *parser) macros() *compile.Decline {
 		}
 		p.det.reach = max(p.det.reach, r)
 		p.det.asked = p.det.asked || !listed && (r == reachWorkspace || traits.Variables)
-		p.readers = append(p.readers, reader{name: name, traits: traits, judged: err == nil, reach: r})
+		p.readers = append(p.readers, reader{name: name, path: path, traits: traits, judged: err == nil, reach: r})
 	}
 	return nil
 }
@@ -104,6 +104,7 @@ func (p *parser) dated(t procmacro.Traits, asks bool) bool {
 // reader is a macro that reads more than tokens.
 type reader struct {
 	name   string
+	path   string
 	traits procmacro.Traits
 	judged bool // otherwise traits are not known
 	reach  reach
@@ -160,7 +161,13 @@ func (p *parser) unbounded() *compile.Decline {
 		return compile.Refuse(compile.ReasonMacro, "CARGO_MANIFEST_DIR is not set")
 	}
 	p.det.pkg = filepath.Clean(pkg)
-	return p.trees()
+	if d := p.trees(); d != nil || p.det.reach < reachWorkspace {
+		return d
+	}
+	if d := p.ownTrees(); d != nil {
+		return d
+	}
+	return p.variablePlaces(names)
 }
 
 // trees lists the files that macros may read.

@@ -66,10 +66,8 @@ func chainKeyOf(c *compile.Compilation, files frontend.Files) (toolchain.Key, er
 	for _, name := range []string{"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT"} {
 		value, ok := c.Getenv(name)
 		rest += fmt.Sprintf("\x00%t%s", ok, value)
-		for element := range strings.SplitSeq(value, ":") {
-			if ok && !strings.HasPrefix(element, "/") {
-				rest += "\x00" + c.Dir
-			}
+		if ok && toolchain.HasRelative(name, value) {
+			rest += "\x00" + c.Dir
 		}
 	}
 	return toolchain.KeyOf(c, files, rest)

@@ -244,3 +244,18 @@ func TestKeyOfCopies(t *testing.T) {
 		t.Errorf("KeyOf of a missing program: error %v, want a refusal", err)
 	}
 }
+
+func TestHasRelative(t *testing.T) {
+	for _, tt := range []struct {
+		variable, value string
+		want            bool
+	}{
+		{"PATH", "/a:/b", false}, {"PATH", "/a:b", true}, {"PATH", "/a:", true}, {"PATH", "", true}, {"PATH", "/a;b c:/d", false},
+		{"LD_LIBRARY_PATH", "/a;/b:/c", false}, {"LD_LIBRARY_PATH", "/a;b", true}, {"LD_LIBRARY_PATH", "/a:$ORIGIN/b", true},
+		{"LD_PRELOAD", "/a.so /b.so:/c.so", false}, {"LD_PRELOAD", "/a.so ./b.so", true}, {"LD_PRELOAD", "libb.so", true}, {"LD_PRELOAD", "", false}, {"LD_LIBRARY_PATH", "", false}, {"LD_LIBRARY_PATH", ":", true},
+	} {
+		if got := HasRelative(tt.variable, tt.value); got != tt.want {
+			t.Errorf("HasRelative(%s, %q) = %t, want %t", tt.variable, tt.value, got, tt.want)
+		}
+	}
+}

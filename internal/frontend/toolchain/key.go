@@ -2,6 +2,7 @@ package toolchain
 
 import (
 	"os"
+	"strings"
 
 	"github.com/compile-cache/compile-cache-action/internal/compile"
 	"github.com/compile-cache/compile-cache-action/internal/digest"
@@ -53,4 +54,28 @@ func (k Key) With(more string) Key {
 func (k Key) Instead(rest string) Key {
 	k.rest = rest
 	return k
+}
+
+// HasRelative reports whether the value of a variable that lists paths depends on the working directory: the key must have that then.
+func HasRelative(variable, value string) bool {
+	separators := ":"
+	switch variable {
+	case "LD_LIBRARY_PATH":
+		separators = ":;"
+	case "LD_PRELOAD", "LD_AUDIT":
+		separators = ": "
+	}
+	if value == "" && strings.HasPrefix(variable, "LD_") {
+		return false // as if it were not set
+	}
+	for {
+		if !strings.HasPrefix(value, "/") {
+			return true
+		}
+		i := strings.IndexAny(value, separators)
+		if i < 0 {
+			return false
+		}
+		value = value[i+1:]
+	}
 }

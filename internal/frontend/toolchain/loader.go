@@ -117,8 +117,8 @@ func fromOrigin(dir, origin string) string {
 	return strings.TrimSuffix(origin, "/") + rest
 }
 
-// loadedLibrary reads a line of a loader's --list: "name => path (address)", or "path (address)" for the loader itself. The kernel's own
-// library has no path; ok is false for one that was not found.
+// loadedLibrary reads a line of a loader's --list: "name => path (address)", or "path (address)" for the loader itself. A path may be relative to
+// the working directory, where LD_LIBRARY_PATH is. The kernel's own library has none; ok is false for one that was not found.
 func loadedLibrary(line string) (name, path string, ok bool) {
 	line = strings.TrimSpace(line)
 	name, path, arrow := strings.Cut(line, " => ")
@@ -131,7 +131,7 @@ func loadedLibrary(line string) (name, path string, ok bool) {
 	} else if line != "" {
 		return name, "", line == "statically linked"
 	}
-	if !strings.HasPrefix(path, "/") {
+	if !strings.Contains(path, "/") {
 		return name, "", true
 	}
 	if !arrow || strings.Contains(name, "/") {

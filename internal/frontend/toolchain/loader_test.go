@@ -16,6 +16,8 @@ func TestLoadedLibrary(t *testing.T) {
 		{"\t/lib64/ld-linux-x86-64.so.2 (0x1)", "ld-linux-x86-64.so.2", "/lib64/ld-linux-x86-64.so.2", true},
 		{"\tlinux-vdso.so.1 (0x1)", "linux-vdso.so.1", "", true},
 		{"\t/x/libq.so => /x/libq.so (0x1)", "libq.so", "/x/libq.so", true},
+		{"\tlibc.so.6 => lib/libc.so.6 (0x1)", "libc.so.6", "lib/libc.so.6", true},
+		{"\tlinux-vdso.so.1 =>  (0x1)", "linux-vdso.so.1", "", true},
 		{"", "", "", true},
 		{"\tstatically linked", "statically linked", "", true},
 		{"\tlibx.so => not found", "libx.so", "", false},

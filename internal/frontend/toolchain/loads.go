@@ -68,7 +68,7 @@ func (a *Asking) Libraries(program string) ([]Library, error) {
 			return nil, err
 		}
 	}
-	s := search{a: a, variable: loaderDirs(a.C), own: im.libDirs}
+	s := search{a: a, variable: loaderDirs(a.C, filepath.Dir(im.real)), own: im.libDirs}
 	key := loadKey{program, im.real, im.interpreter, content}
 	libraries := s.remembered(key)
 	if libraries == nil {
@@ -113,18 +113,18 @@ func (a *Asking) listed(interpreter, program string) ([]Library, error) {
 			return nil, a.Refuse("%s: library %s", program, strings.TrimSpace(line))
 		}
 		if path != "" {
-			libraries = append(libraries, Library{Name: name, Path: path})
+			libraries = append(libraries, Library{Name: name, Path: frontend.Absolute(a.C.Dir, path)})
 		}
 	}
 	return libraries, nil
 }
 
-// loaderDirs returns the directories of LD_LIBRARY_PATH. An empty element is the working directory.
-func loaderDirs(c *compile.Compilation) []string {
+// loaderDirs returns the directories of LD_LIBRARY_PATH for a program in origin. An empty element is the working directory.
+func loaderDirs(c *compile.Compilation, origin string) []string {
 	var dirs []string
 	if list, _ := c.Getenv("LD_LIBRARY_PATH"); list != "" {
 		for dir := range strings.SplitSeq(strings.ReplaceAll(list, ";", ":"), ":") {
-			dirs = append(dirs, frontend.Absolute(c.Dir, dir))
+			dirs = append(dirs, frontend.Absolute(c.Dir, fromOrigin(dir, origin)))
 		}
 	}
 	return dirs
@@ -140,7 +140,7 @@ type search struct {
 // LD_LIBRARY_PATH leads to the same ones or to none. Which names are looked for follows from the files.
 func (s *search) remembered(k loadKey) []Library {
 	l, _ := s.a.Loads.known.Get(k)
-	if l == nil || LoadedOtherwise(s.a.C) || l.settings != s.settings() || s.forHardware() {
+	if l == nil || LoadedOtherwise(s.a.C) || l.settings != s.settings() || s.depends() {
 		return nil
 	}
 	if slices.ContainsFunc(l.absent, func(p place) bool { return s.a.Files.Exists(p.dir, p.name) }) {
@@ -165,7 +165,7 @@ func (s *search) remembered(k loadKey) []Library {
 
 // remember keeps what the loader said, where it is all that decides.
 func (s *search) remember(k loadKey, libraries []Library) {
-	if LoadedOtherwise(s.a.C) || s.forHardware() {
+	if LoadedOtherwise(s.a.C) || s.depends() {
 		return
 	}
 	l := &load{libraries: libraries, settings: s.settings()}
@@ -196,9 +196,11 @@ func (s *search) settings() (d [2]digest.Digest) {
 	return d
 }
 
-// forHardware reports whether the loader looks into directories that are chosen by the processor.
-func (s *search) forHardware() bool {
-	return s.firstWith(slices.Concat(s.variable, s.own), hardwareDirs...) != ""
+// depends reports whether where the loader looks depends on what only the loader knows: its words for systems ($LIB, $PLATFORM), and directories that
+// are chosen by the processor.
+func (s *search) depends() bool {
+	dirs := slices.Concat(s.variable, s.own)
+	return slices.ContainsFunc(dirs, func(dir string) bool { return strings.Contains(dir, "$") }) || s.firstWith(dirs, hardwareDirs...) != ""
 }
 
 // firstWith returns the first of dirs that holds one of these names, "" where none does.

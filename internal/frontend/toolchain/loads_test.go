@@ -32,6 +32,11 @@ func TestLibraries(t *testing.T) {
 		{what: "another library in the directories", then: "LD_LIBRARY_PATH=@/other", asked: 1, current: true},
 		{what: "another library behind a semicolon", then: "LD_LIBRARY_PATH=@/empty;@/other", asked: 1, current: true},
 		{what: "another library in the working directory", then: "LD_LIBRARY_PATH=@/empty:", do: func(t *testing.T, dir string) { write(t, dir+"/libx.so.1", "x") }, asked: 1, current: true},
+		{what: "another library, named from where the program lies", then: "LD_LIBRARY_PATH=$ORIGIN/../other", asked: 1, current: true},
+		{what: "no library, named from where the program lies", then: "LD_LIBRARY_PATH=${ORIGIN}/../empty", current: true},
+		{what: "a library appears, named from where the program lies", first: "LD_LIBRARY_PATH=$ORIGIN/../empty", then: "LD_LIBRARY_PATH=$ORIGIN/../empty",
+			do: func(t *testing.T, dir string) { write(t, dir+"/empty/libx.so.1", "x") }, asked: 1},
+		{what: "a word of the loader's", then: "LD_LIBRARY_PATH=@/$LIB", asked: 1, current: true},
 		{what: "libraries for a processor", then: "LD_LIBRARY_PATH=@/processor", asked: 1, current: true},
 		{what: "a library was found by the variable, which is gone", first: "LD_LIBRARY_PATH=@/lib", asked: 1, current: true},
 		{what: "a library appears in the directories", first: "LD_LIBRARY_PATH=@/empty", then: "LD_LIBRARY_PATH=@/empty",
@@ -99,6 +104,18 @@ func TestLibrariesOfOwnDirectories(t *testing.T) {
 	write(t, dir+"/own/libx.so.1", "other")
 	if s.remembered(key) != nil {
 		t.Error("a library appeared in a directory of the program, and what was loaded before is remembered")
+	}
+}
+
+// TestLibrariesOfRelativeDirectories: the loader names them as LD_LIBRARY_PATH does.
+func TestLibrariesOfRelativeDirectories(t *testing.T) {
+	dir := makeTree(t, map[string]string{"lib/libx.so.1": "x"})
+	a := newAsking(t, &saying{answer: frontend.ProbeResult{Stdout: []byte("\tlibx.so.1 => lib/libx.so.1 (0x1)\n")}}, "", dir, "LD_LIBRARY_PATH=lib")
+	if err := a.Loaded("/bin/sh"); err != nil {
+		t.Fatal(err)
+	}
+	if !a.Has(dir + "/lib/libx.so.1") {
+		t.Errorf("the toolchain has %+v, want the library too", a.Found.Files)
 	}
 }
 

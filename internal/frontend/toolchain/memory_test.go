@@ -155,10 +155,10 @@ func TestMemoryPatience(t *testing.T) {
 			all.Go(func() {
 				got, err := m.Find(t.Context(), []Key{here}, anything, func() (int, Key, error) {
 					asked++
-					time.Sleep(patience / 2)
+					time.Sleep(time.Second / 2)
 					return 2, here, nil
 				})
-				if want := time.Second + patience + patience/2; got != 2 || err != nil || time.Since(start) != want {
+				if want := patience + 3*time.Second/2; got != 2 || err != nil || time.Since(start) != want {
 					t.Errorf("caller %d behind one that was stopped: %d, %v after %v, want 2 after %v", i, got, err, time.Since(start), want)
 				}
 			})

@@ -71,6 +71,11 @@ func (t *Traits) Mentions(name string) bool {
 	return bytes.Contains(t.texts.data, []byte(name)) || len(name) >= head && bytes.Contains(t.texts.code, []byte(name[:head])) || strings.ToUpper(name) != name
 }
 
+// Spells is Mentions for a whole name, of which instructions of x86-64 hold the first eight letters in one piece.
+func (t *Traits) Spells(name string) bool {
+	return bytes.Contains(t.texts.data, []byte(name)) || len(name) >= head && bytes.Contains(t.texts.code, []byte(name[:min(len(name), 2*head)]))
+}
+
 // Holds reports whether a text of at least eight such letters is surely in the library's data, where other literals may stand beside it.
 func (t *Traits) Holds(name string) bool {
 	return len(name) >= 2*head && bytes.Contains(t.texts.data, []byte(name))

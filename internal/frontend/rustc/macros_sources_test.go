@@ -31,3 +31,28 @@ func TestBeyond(t *testing.T) {
 		}
 	}
 }
+
+// A macro may read what lies beside its own source.
+func TestOwnTrees(t *testing.T) {
+	dir := workDir(t, map[string]string{
+		"w/Cargo.toml": "", "w/m/Cargo.toml": "", "w/m/src/lib.rs": "", "w/out/libm-0000000000000001.so": "", "w/out/m-0000000000000001.d": "x: m/src/lib.rs\n",
+		"other/Cargo.toml": "", "other/src/lib.rs": "", "other/a.txt": "", "w/out/libo-0000000000000002.so": "", "w/out/o-0000000000000002.d": "x: ../other/src/lib.rs\n",
+		"home/registry/src/r/Cargo.toml": "", "home/registry/src/r/lib.rs": "", "w/out/libr-0000000000000003.so": "", "w/out/r-0000000000000003.d": "x: ../home/registry/src/r/lib.rs\n",
+	})
+	for name, want := range map[string]string{"m-0000000000000001": "", "o-0000000000000002": dir + "/other", "r-0000000000000003": ""} {
+		p := &parser{f: New(), c: &compile.Compilation{}, inv: &compile.Invocation{Dir: dir + "/w", Env: []string{"CARGO_HOME=" + dir + "/w/../home"}}, files: frontendtest.DiskFiles{}, det: &detail{trees: []tree{{root: dir + "/w"}}}}
+		p.readers = []reader{{name: name[:1], path: dir + "/w/out/lib" + name + ".so", reach: reachWorkspace}}
+		d := p.ownTrees()
+		got := ""
+		if len(p.det.trees) > 1 {
+			got = p.det.trees[1].root
+		}
+		if d != nil || got != want {
+			t.Errorf("ownTrees of %s = %q, %v, want %q", name, got, d, want)
+		}
+	}
+	p := &parser{f: New(), inv: &compile.Invocation{Dir: dir}, files: frontendtest.DiskFiles{}, det: &detail{}, readers: []reader{{path: dir + "/w/out/libx.so", reach: reachWorkspace}}}
+	if d := p.ownTrees(); d == nil {
+		t.Error("ownTrees of a macro whose sources are not known is not refused")
+	}
+}
