@@ -102,7 +102,7 @@ func (c *call) parse() error {
 		}
 		return decline
 	}
-	c.comp = comp
+	c.comp, c.inv = comp, comp.Invocation
 	comp.Inputs = append(comp.Inputs, c.set.extraInputs...)
 	c.event.Compiler = comp.Kind
 	place := c.inv.Dir

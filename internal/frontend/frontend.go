@@ -21,6 +21,8 @@ type Frontend interface {
 
 	// Parse decides what an invocation is. What it does not understand it declines; it never guesses. Beside a Decline the
 	// Compilation is nil, or holds Kind, Source and Outputs as far as they are known, for people who ask about the call.
+	//
+	// The Compilation's Invocation is inv, or a copy of it with further variables, which input sets may name and no program is given.
 	Parse(inv *compile.Invocation, files Files) (*compile.Compilation, *compile.Decline)
 
 	// Toolchain returns what besides arguments and inputs decides the output, as it is now. It is called for every

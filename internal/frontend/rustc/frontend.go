@@ -124,6 +124,7 @@ type detail struct {
 	staticlib    bool               // a static library is among the outputs
 	archives     bool               // rustc reads the code in the crates, not only the linker
 	humanText    bool               // messages are not JSON
+	width        bool               // how wide they may be counts where there are some
 	crateDirs    []string           // -L dependency, absolute
 	nativeDirs   []string           // -L native, and -L without a kind, absolute
 	plainDirs    []string           // -L without a kind

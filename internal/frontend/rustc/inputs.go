@@ -71,7 +71,7 @@ func (f *Frontend) Inputs(_ context.Context, c *compile.Compilation, tc *compile
 		g.add(path)
 	}
 	for _, step := range []func() error{
-		func() error { return g.values(said.env, sources) }, func() error { return g.modules(sources) }, g.messages, g.plainDirs, func() error { return g.native(sources) },
+		func() error { return g.values(said.env, sources) }, func() error { return g.modules(sources) }, g.messages, g.messageWidth, g.plainDirs, func() error { return g.native(sources) },
 		func() error { return g.assembly(sources) }, func() error { return g.named(sources) }, g.unbounded, func() error { return g.elsewhere(sources) },
 		func() error { return g.cargoLints(sources) }, func() error { return g.linkAttributes(tc, sources) }, g.kept, func() error { return g.linked(tc) },
 	} {

@@ -162,6 +162,11 @@ func (p *parser) option(name, value string, verbatim []string) {
 		}
 		p.notices = p.notices || strings.Contains(value, "artifacts")
 		keep(verbatim...)
+	case "diagnostic-width":
+		if p.width != "" || value == "" {
+			p.refuse(compile.ReasonArguments, shown)
+		}
+		p.width = value
 	case "error-format":
 		p.det.humanText = value != "json"
 		keep(verbatim...)

@@ -41,6 +41,7 @@ type parser struct {
 	question  string
 	readers   []reader         // macros that read more than tokens
 	asked     []string         // "version", "help", "explain", "print KIND"
+	width     string           // --diagnostic-width
 	declined  *compile.Decline // the first reason not to cache
 
 	onProcessor bool // this machine's processor is part of what counts
@@ -155,6 +156,7 @@ func (p *parser) finish() *compile.Decline {
 		return d
 	}
 	p.roots()
+	p.messageWidth()
 	// The names of outputs change with every flag.
 	c.Unit = fmt.Sprintf("%s crate %s of type %q, output %q, test %t, target %s", c.Kind, p.det.crate, p.types, p.emit, p.test, p.det.target)
 	c.Failures = p.probes()
