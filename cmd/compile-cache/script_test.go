@@ -123,7 +123,7 @@ func (p *scriptPrograms) setup(e *testscript.Env) error {
 	e.Setenv("FAKE", filepath.Join(p.fake, fakecc.Name))
 	e.Setenv("SYSPATH", e.Getenv("PATH"))
 	e.Setenv("PATH", p.bin+":"+e.Getenv("PATH"))
-	e.Setenv("RUST_BIN", rustPrograms())        // rustc and cargo themselves: their proxies want the user's HOME
+	e.Setenv("RUST_BIN", rustPrograms())       // rustc and cargo themselves: their proxies want the user's HOME
 	e.Setenv("SIDE", dir)                      // for what is not to be among the sources
 	e.Setenv("COMPILE_CACHE_SCRIPT_MARK", dir) // by which daemons of this script are known
 	e.Defer(func() {
