@@ -26,7 +26,7 @@ var Reasons = []Reason{
 	{ReasonCompileLink, Uncacheable, "the call compiles and links at once", "compile with -c, then link"},
 	{ReasonLanguage, Uncacheable, "the language is not cached", ""},
 	{ReasonMultipleSources, Uncacheable, "the call has more than one source", "compile one source per call"},
-	{ReasonStdin, Uncacheable, "the source comes from standard input", "compile a file"},
+	{ReasonStdin, Uncacheable, "the source comes from standard input", "compile a file; build scripts' feature probes (autocfg) are small, and may stay as they are"},
 	{ReasonPCH, Uncacheable, "a precompiled header is made or used", "build without precompiled headers"},
 	{ReasonModules, Uncacheable, "modules are made or used", "build without modules"},
 	{ReasonTimeMacro, Uncacheable, "the source uses __DATE__, __TIME__ or __TIMESTAMP__",
