@@ -141,7 +141,7 @@ func less(a, b map[string]int) map[string]int {
 // of a source on standard input, and of macros.
 func (s *stats) compiles() int {
 	asked := s.Reasons["uncacheable"]
-	return s.Invocations - s.Outcomes["not_a_compile"] - asked["stdin"] - asked["preprocess-only"]
+	return s.Invocations - s.Outcomes["not_a_compile"] - asked["stdin"] - asked["preprocess-only"] - asked["compile-and-link"]
 }
 
 // everything checks that all compiles were hits, as many as want; less than zero is any number but none.
