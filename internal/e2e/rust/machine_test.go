@@ -138,7 +138,7 @@ func less(a, b map[string]int) map[string]int {
 }
 
 // compiles is how many calls were compiles, or could have been one, without those by which build scripts ask what rustc and cc can do:
-// of a source on standard input, and of macros.
+// of a source on standard input, of macros, and of a program that they have made at once.
 func (s *stats) compiles() int {
 	asked := s.Reasons["uncacheable"]
 	return s.Invocations - s.Outcomes["not_a_compile"] - asked["stdin"] - asked["preprocess-only"] - asked["compile-and-link"]
