@@ -29,6 +29,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"rust", "--project", ".", "--cases", "warm,worm"}, 2, `no case "worm"`},
 		{[]string{"rust", "--project", ".", "--sides", "plain,ours"}, 2, `no side "ours"; there are plain, ccwrap, mapped,`},
 		{[]string{"rust", "--project", ".", "--limit", "0s"}, 2, "positive"},
+		{[]string{"rust", "--project", ".", "--set", "A=1,2", "--set", "B"}, 2, "--set B: not NAME=VALUE"},
 		{[]string{"rust", "--project", ".", "--mid", "none.rs"}, 1, "none.rs"},
 		{[]string{"rust", "--project", ".", "--rounds", "0"}, 2, "positive"},
 		{[]string{"rust", "--project", ".", "--cargo", " "}, 2, "arguments of cargo"},

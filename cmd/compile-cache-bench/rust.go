@@ -19,6 +19,7 @@ type rustFlags struct {
 	Project string   `placeholder:"DIR" required:"" help:"Directory of a Cargo.toml; it is copied, its dependencies are fetched before."`
 	Cargo   string   `default:"build" help:"Arguments of cargo, such as \"build --release\"."`
 	Jobs    int      `short:"j" default:"2" help:"Jobs of cargo."`
+	Set     []string `placeholder:"NAME=VALUE" sep:"none" help:"A variable of all builds, such as SOURCE_DATE_EPOCH=0; may be repeated."`
 	Cases   []string `default:"warm,commit,path,fresh,wrapper" help:"What to measure beyond first builds, which fill the caches."`
 	Sides   []string `default:"plain,ccwrap,mapped,sccache,kache,mbx,archive,replay" help:"What to measure side by side; gates need plain, ccwrap and replay."`
 	Leaf    string   `placeholder:"FILE" help:"Source of a crate that little depends on, relative to the project; commits edit it."`
@@ -56,6 +57,11 @@ func runRust(ctx context.Context, args, env []string, stdout, stderr io.Writer) 
 func (f *rustFlags) check() error {
 	if f.Jobs < 1 || f.First < 1 || f.Rounds < 1 || f.Plain < 0 || f.Calls < 1 || f.Limit <= 0 || f.RoundTrip < 0 || f.Settle < 0 {
 		return errors.New("numbers must be positive")
+	}
+	for _, kv := range f.Set {
+		if name, _, ok := strings.Cut(kv, "="); !ok || name == "" {
+			return fmt.Errorf("--set %s: not NAME=VALUE", kv)
+		}
 	}
 	if len(strings.Fields(f.Cargo)) == 0 {
 		return errors.New("--cargo: want arguments of cargo")
@@ -106,7 +112,7 @@ func (f *rustFlags) measure(ctx context.Context, env []string, stdout, stderr io
 	defer cancel()
 	report, err := bench.RunRust(ctx, bench.RustOptions{
 		Programs: f.Programs, Dir: dir, Env: env, Now: time.Now, Progress: stderr,
-		Project: f.Project, Cargo: strings.Fields(f.Cargo), Jobs: f.Jobs, Cases: f.Cases, Sides: f.Sides, Peers: peers, Leaf: f.Leaf, Mid: f.Mid,
+		Project: f.Project, Cargo: strings.Fields(f.Cargo), Jobs: f.Jobs, Set: f.Set, Cases: f.Cases, Sides: f.Sides, Peers: peers, Leaf: f.Leaf, Mid: f.Mid,
 		First: f.First, Rounds: f.Rounds, Plain: f.Plain, Calls: f.Calls,
 		RoundTrip: f.RoundTrip, S3: f.S3, Versitygw: f.Versitygw, DropCaches: f.DropCaches, Settle: f.Settle, Save: f.save,
 	})

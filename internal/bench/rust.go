@@ -26,6 +26,7 @@ type RustOptions struct {
 	Project string            // a directory with a Cargo.toml, which is copied
 	Cargo   []string          // arguments of cargo: build --release
 	Jobs    int               // of cargo
+	Set     []string          // variables of all builds, NAME=VALUE, after what steers caches was taken out of Env
 	Cases   []string          // of RustCases; those of filling the caches run always
 	Sides   []string          // of RustSides; gates are told where the sides that they compare are among them
 	Peers   map[string]string // sccache, kache, mbx: program; "" or missing: none
@@ -110,7 +111,7 @@ func RunRust(ctx context.Context, o RustOptions) (*Report, error) {
 		Options: Options{
 			Programs: o.Programs, Dir: o.Dir, Now: o.Now, Progress: o.Progress, S3: o.S3, Versitygw: o.Versitygw, DropCaches: o.DropCaches,
 		},
-		env: rustEnvironment(o.Env),
+		env: with(rustEnvironment(o.Env), o.Set...),
 	}
 	if err := b.prepare(ctx); err != nil {
 		return nil, err

@@ -55,7 +55,7 @@ func (b *rustBench) settings() map[string]any {
 	}
 	return map[string]any{
 		"project": filepath.Base(b.o.Project), "cargo": strings.Join(b.cargoArgs(), " "), "CARGO_INCREMENTAL": 0, "page cache": cache, "round trip": b.o.RoundTrip.String(),
-		"leaf": or(b.o.Leaf, "none"), "mid": or(b.o.Mid, "none"),
+		"leaf": or(b.o.Leaf, "none"), "mid": or(b.o.Mid, "none"), "set": or(strings.Join(b.o.Set, " "), "nothing"),
 	}
 }
 
