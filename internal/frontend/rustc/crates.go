@@ -89,7 +89,7 @@ func (p *parser) loaded() *compile.Decline {
 			if !wanted[hashOf(name)] {
 				continue
 			}
-			if isShared(name) && libraries[strings.TrimSuffix(name, filepath.Ext(name))] && p.isForeign(path) {
+			if isShared(name) && libraries[strings.TrimSuffix(name, filepath.Ext(name))] && !p.mayBeCrate(path) {
 				continue
 			}
 			stem, ok := strings.CutSuffix(name, ".rlib")

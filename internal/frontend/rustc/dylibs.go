@@ -19,11 +19,8 @@ import (
 // pinned to its metadata by that one's, which holds the hash of it, and to its code by the linker's list; it is an input all the same where
 // that one's metadata spells its name, since assembly and names of variables are looked for in it.
 
-// errNoDylib says that a shared library holds no metadata.
+// errNoDylib says that a shared library, or the linker script in its place, holds no metadata: rustc loads none such.
 var errNoDylib = errors.New("no metadata")
-
-// compressed says that it holds metadata that is not understood.
-const compressed = "its metadata is compressed"
 
 // metadataMark begins metadata; the version of the format follows.
 var metadataMark = []byte("rust\x00\x00\x00")
@@ -35,6 +32,9 @@ func dylibMetadata(content []byte) (metadata []byte, err error) {
 			metadata, err = nil, fmt.Errorf("read library: %v", p)
 		}
 	}()
+	if start := content[:min(len(content), 512)]; bytes.IndexByte(start, 0) < 0 {
+		return nil, errNoDylib // a text; the headers of all formats have zeros
+	}
 	f, err := elf.NewFile(bytes.NewReader(content))
 	if err != nil {
 		return nil, fmt.Errorf("read library: %w", err)
@@ -49,7 +49,7 @@ func dylibMetadata(content []byte) (metadata []byte, err error) {
 	}
 	const head = 16 // mark, version and length
 	if len(data) < head || !bytes.HasPrefix(data, metadataMark) || !bytes.HasPrefix(data[head:], metadataMark) {
-		return nil, errors.New(compressed)
+		return nil, errors.New("its metadata is compressed")
 	}
 	return data[head:], nil
 }
@@ -88,11 +88,10 @@ func (p *parser) dylib(path string) ([]string, error) {
 	return hashes, nil
 }
 
-// isForeign reports whether a shared library is one for other languages (cdylib), which a crate may be made into besides. rustc loads none
-// without metadata.
-func (p *parser) isForeign(path string) bool {
+// mayBeCrate reports whether a shared library holds metadata, or nobody can tell. One for other languages (cdylib) has none.
+func (p *parser) mayBeCrate(path string) bool {
 	_, err := p.dylib(path)
-	return errors.Is(err, errNoDylib)
+	return !errors.Is(err, errNoDylib)
 }
 
 // isMacro reports whether a shared library holds macros, or nobody can tell.

@@ -22,8 +22,13 @@ func TestDylibMetadata(t *testing.T) {
 	if _, err := dylibMetadata(program); !errors.Is(err, errNoDylib) {
 		t.Errorf("dylibMetadata of a program = %v, want %v", err, errNoDylib)
 	}
-	if _, err := dylibMetadata(program[:100]); err == nil {
-		t.Error("dylibMetadata of a part of a program = no error, want one")
+	if _, err := dylibMetadata([]byte("GROUP ( libc.so.6 )")); !errors.Is(err, errNoDylib) {
+		t.Errorf("dylibMetadata of a linker script = %v, want %v", err, errNoDylib)
+	}
+	for _, unknown := range [][]byte{program[:100], []byte("MZ\x90\x00\x03")} {
+		if _, err := dylibMetadata(unknown); err == nil || errors.Is(err, errNoDylib) {
+			t.Errorf("dylibMetadata of %.4q = %v, want that nobody can tell", unknown, err)
+		}
 	}
 	dir := workDir(t, map[string]string{"a.rs": "", "target/debug/deps/libd.so": string(program), "target/debug/deps/libd-0123456789abcde1.so": string(program)})
 	for _, name := range []string{"libd.so", "libd-0123456789abcde1.so"} {

@@ -72,19 +72,6 @@ func (p *parser) plainDirs() *compile.Decline {
 	return nil
 }
 
-// mayBeCrate reports whether a shared library holds metadata, or nobody can tell.
-func (p *parser) mayBeCrate(path string) bool {
-	if _, err := p.dylib(path); err == nil {
-		return true
-	}
-	d, err := p.files.Digest(path)
-	if err != nil {
-		return true
-	}
-	known, _ := p.f.dylibs.Get(d)
-	return len(known) == 0 || known[0] == notUnderstood+compressed
-}
-
 // plainDirs refuses a compile during which what may be a crate appeared in such a directory.
 func (g *gathering) plainDirs() error {
 	for i, dir := range g.d.plainDirs {
