@@ -72,14 +72,7 @@ func TestCross(t *testing.T) {
 				if argv[1] == "test" && v.files["mac/Cargo.toml"] == "" {
 					continue // no harness without a system
 				}
-				first := c.same(c.dir, argv...)
-				if first.status != 0 {
-					t.Fatalf("status %d: %s", first.status, first.stderr)
-				}
-				warm := c.again(c.dir, argv...)
-				warm.like(t, first)
-				warm.stats.everything(t, first.stats.compiles())
-				c.rested(c.dir, argv...)
+				c.twice(c.dir, argv...)
 				if argv[1] == "build" && len(argv) == 4 {
 					if _, err := os.Stat(filepath.Join(c.dir, "target", v.target, "debug", v.program)); err != nil {
 						t.Error(err)

@@ -32,14 +32,7 @@ func TestDylib(t *testing.T) {
 		for _, argv := range [][]string{
 			{"cargo", "build"}, {"cargo", "build", "--release"}, {"cargo", "check"}, {"cargo", "test", "--no-run"},
 		} {
-			first := m.same(c.dir, argv...)
-			if first.status != 0 {
-				t.Fatalf("status %d: %s", first.status, first.stderr)
-			}
-			warm := m.again(c.dir, argv...)
-			warm.like(t, first)
-			warm.stats.everything(t, first.stats.compiles())
-			m.rested(c.dir, argv...)
+			m.twice(c.dir, argv...)
 		}
 	}
 }
@@ -101,12 +94,6 @@ func TestForeignLibrary(t *testing.T) {
 		t.Fatal(r.stderr)
 	}
 	for _, argv := range [][]string{{"cargo", "build"}, {"cargo", "test", "--no-run", "--release"}} {
-		first := c.same(c.dir, argv...)
-		if first.status != 0 {
-			t.Fatalf("status %d: %s", first.status, first.stderr)
-		}
-		warm := c.again(c.dir, argv...)
-		warm.like(t, first)
-		warm.stats.everything(t, first.stats.compiles())
+		c.twice(c.dir, argv...)
 	}
 }

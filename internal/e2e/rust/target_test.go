@@ -141,6 +141,20 @@ func (m *machine) same(dir string, argv ...string) *built {
 	return got
 }
 
+// twice checks that a cached build from nothing succeeds like a plain one, that the next has it from the cache whole, and that cargo then
+// finds nothing to do.
+func (m *machine) twice(dir string, argv ...string) {
+	m.t.Helper()
+	first := m.same(dir, argv...)
+	if first.status != 0 {
+		m.t.Fatalf("status %d: %s", first.status, first.stderr)
+	}
+	warm := m.again(dir, argv...)
+	warm.like(m.t, first)
+	warm.stats.everything(m.t, first.stats.compiles())
+	m.rested(dir, argv...)
+}
+
 // rested checks that cargo finds nothing to do.
 func (m *machine) rested(dir string, argv ...string) {
 	m.t.Helper()
